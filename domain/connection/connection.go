@@ -1,0 +1,147 @@
+// Package connection decides the life of a connection: the tie between one bot
+// and one agent hub, from the request to the disconnect, and its endpoints and
+// rules meanwhile.
+//
+// The steps towards a ready connection are facts of their own, so that a crash
+// between two of them loses nothing and a repeated step changes nothing.
+package connection
+
+import (
+	"slices"
+	"time"
+
+	"handoff/domain"
+	"handoff/events"
+)
+
+// Decider decides connections.
+//
+//nolint:gochecknoglobals // a constant in all but syntax
+var Decider = domain.Decider[State]{Kind: events.KindConnection, StateVersion: 1, Evolve: evolve, Decide: decide}
+
+// Status is how far a connection is.
+type Status string
+
+// The statuses, in the order in which they are reached.
+const (
+	None           Status = ""
+	Requested      Status = "requested"
+	AppRegistered  Status = "app_registered"
+	ChannelEnabled Status = "channel_enabled"
+	Ready          Status = "ready"
+	Disconnected   Status = "disconnected"
+)
+
+// Endpoint is where routed escalations are sent.
+type Endpoint struct {
+	ID       string   `json:"id"`
+	URL      string   `json:"url"`
+	Mode     string   `json:"mode"`
+	Events   []string `json:"events,omitempty"`
+	Disabled string   `json:"disabled,omitempty"` // code of why, empty: it takes events
+}
+
+// Endpoint modes.
+const (
+	ModeThin = "thin"
+	ModeFull = "full"
+)
+
+// Takes reports whether the endpoint wants events of a type.
+func (e Endpoint) Takes(eventType string) bool {
+	return e.Disabled == "" && (len(e.Events) == 0 || slices.Contains(e.Events, eventType))
+}
+
+// State is a connection. Its zero value is one that nobody requested.
+type State struct {
+	Version       int             `json:"version"` // of the stream
+	ID            string          `json:"id"`
+	Status        Status          `json:"status"`
+	Session       int             `json:"session"` // how often it was requested
+	Bot           events.Bot      `json:"bot,omitzero"`
+	Hub           events.Hub      `json:"hub,omitzero"`
+	Regions       *events.Regions `json:"regions,omitempty"`
+	Notice        events.Notice   `json:"notice,omitzero"`
+	ApplicationID string          `json:"application_id,omitempty"`
+	Channel       string          `json:"channel,omitempty"`
+	Endpoints     []Endpoint      `json:"endpoints,omitempty"`
+	Rules         Rules           `json:"rules,omitzero"`
+	Failure       *Failure        `json:"failure,omitempty"`
+	End           *End            `json:"end,omitempty"`
+}
+
+// Rules names the rule set in force and the fact that holds its source.
+type Rules struct {
+	Set     string `json:"set"` // sha256:…
+	Name    string `json:"name,omitempty"`
+	Version int    `json:"version"` // of the RulesAdopted fact in this stream
+}
+
+// Failure is the last step that did not succeed.
+type Failure struct {
+	Step      string `json:"step"`
+	Code      string `json:"code"`
+	Detail    string `json:"detail"`
+	Permanent bool   `json:"permanent"`
+}
+
+// End is how a connection was disconnected.
+type End struct {
+	Version  int        `json:"version"` // of the Disconnected fact
+	Policy   string     `json:"policy"`
+	Target   string     `json:"target,omitempty"`
+	Deadline *time.Time `json:"deadline,omitempty"`
+	Reason   string     `json:"reason,omitempty"`
+}
+
+// Active reports whether the connection was requested and is not disconnected.
+func (s State) Active() bool { return s.Status != None && s.Status != Disconnected }
+
+// Endpoint returns the endpoint with an id.
+func (s State) Endpoint(id string) (Endpoint, bool) {
+	i := slices.IndexFunc(s.Endpoints, func(e Endpoint) bool { return e.ID == id })
+	if i < 0 {
+		return Endpoint{}, false
+	}
+	return s.Endpoints[i], true
+}
+
+func evolve(s State, f events.Fact) State {
+	s.Version++
+	switch f := f.(type) {
+	case *events.ConnectionRequested:
+		s.ID, s.Bot, s.Hub, s.Regions, s.Notice = f.Connection, f.Bot, f.Hub, f.Regions, f.Notice
+		s.Status, s.Session, s.ApplicationID, s.Channel, s.Failure, s.End = Requested, s.Session+1, "", "", nil, nil
+	case *events.AppRegistered:
+		s.Status, s.ApplicationID, s.Failure = AppRegistered, f.ApplicationID, nil
+	case *events.ChannelEnabled:
+		s.Status, s.Channel, s.Failure = ChannelEnabled, f.Channel, nil
+	case *events.ConnectionReady:
+		s.Status, s.Failure = Ready, nil
+	case *events.EndpointSet:
+		s.Endpoints = set(s.Endpoints, Endpoint{ID: f.Endpoint, URL: f.URL, Mode: f.Mode, Events: f.Events})
+	case *events.EndpointDisabled:
+		if e, ok := s.Endpoint(f.Endpoint); ok {
+			e.Disabled = f.Code
+			s.Endpoints = set(s.Endpoints, e)
+		}
+	case *events.RulesAdopted:
+		s.Rules = Rules{Set: f.RuleSet, Name: f.Name, Version: s.Version}
+	case *events.StepFailed:
+		s.Failure = &Failure{Step: f.Step, Code: f.Code, Detail: f.Detail, Permanent: f.Permanent}
+	case *events.Disconnected:
+		s.Status = Disconnected
+		s.End = &End{Version: s.Version, Policy: f.Policy, Target: f.Target, Deadline: f.Deadline, Reason: f.Reason}
+	}
+	return s
+}
+
+// set returns the endpoints with e in place of the one with its id.
+func set(all []Endpoint, e Endpoint) []Endpoint {
+	all = slices.Clone(all)
+	if i := slices.IndexFunc(all, func(o Endpoint) bool { return o.ID == e.ID }); i >= 0 {
+		all[i] = e
+		return all
+	}
+	return append(all, e)
+}

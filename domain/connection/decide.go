@@ -1,0 +1,301 @@
+package connection
+
+import (
+	"fmt"
+	"regexp"
+	"slices"
+	"time"
+
+	eh "github.com/looplab/eventhorizon"
+	"github.com/looplab/eventhorizon/uuid"
+
+	"handoff/domain/fault"
+	"handoff/events"
+)
+
+// Limits of a connection.
+const (
+	MaxEndpoints = 16
+	MaxText      = 256
+)
+
+// To addresses a command to a connection's stream.
+type To uuid.UUID
+
+// AggregateID implements eventhorizon's Command.
+func (t To) AggregateID() uuid.UUID { return uuid.UUID(t) }
+
+// AggregateType implements eventhorizon's Command.
+func (To) AggregateType() eh.AggregateType { return eh.AggregateType(events.KindConnection) }
+
+// Request asks for a connection.
+type Request struct {
+	To
+	Fact events.ConnectionRequested
+}
+
+// RegisterApp says which application id the connection has.
+type RegisterApp struct {
+	To
+	Session int // of the connection that the step belongs to
+	Fact    events.AppRegistered
+}
+
+// EnableChannel says that the channel is on.
+type EnableChannel struct {
+	To
+	Session int
+	Fact    events.ChannelEnabled
+}
+
+// MakeReady opens the connection for escalations.
+type MakeReady struct {
+	To
+	Session int
+}
+
+// SetEndpoint adds or changes an endpoint.
+type SetEndpoint struct {
+	To
+	Fact events.EndpointSet
+}
+
+// DisableEndpoint ends deliveries to an endpoint.
+type DisableEndpoint struct {
+	To
+	Fact events.EndpointDisabled
+}
+
+// AdoptRules puts a rule set, which was validated, into force.
+type AdoptRules struct {
+	To
+	Fact events.RulesAdopted
+}
+
+// FailStep records that a step did not succeed.
+type FailStep struct {
+	To
+	Session int
+	Fact    events.StepFailed
+}
+
+// Disconnect closes the connection.
+type Disconnect struct {
+	To
+	Fact events.Disconnected
+}
+
+// CommandType implements eventhorizon's Command.
+func (Request) CommandType() eh.CommandType { return "RequestConnection" }
+
+// CommandType implements eventhorizon's Command.
+func (RegisterApp) CommandType() eh.CommandType { return "RegisterApp" }
+
+// CommandType implements eventhorizon's Command.
+func (EnableChannel) CommandType() eh.CommandType { return "EnableChannel" }
+
+// CommandType implements eventhorizon's Command.
+func (MakeReady) CommandType() eh.CommandType { return "MakeReady" }
+
+// CommandType implements eventhorizon's Command.
+func (SetEndpoint) CommandType() eh.CommandType { return "SetEndpoint" }
+
+// CommandType implements eventhorizon's Command.
+func (DisableEndpoint) CommandType() eh.CommandType { return "DisableEndpoint" }
+
+// CommandType implements eventhorizon's Command.
+func (AdoptRules) CommandType() eh.CommandType { return "AdoptRules" }
+
+// CommandType implements eventhorizon's Command.
+func (FailStep) CommandType() eh.CommandType { return "FailStep" }
+
+// CommandType implements eventhorizon's Command.
+func (Disconnect) CommandType() eh.CommandType { return "Disconnect" }
+
+func decide(s State, cmd eh.Command) ([]events.Fact, error) {
+	switch c := cmd.(type) {
+	case Request:
+		return request(s, c)
+	case RegisterApp:
+		return step(s, c.Session, AppRegistered, &c.Fact)
+	case EnableChannel:
+		return step(s, c.Session, ChannelEnabled, &c.Fact)
+	case MakeReady:
+		return step(s, c.Session, Ready, &events.ConnectionReady{})
+	case SetEndpoint:
+		return setEndpoint(s, c)
+	case DisableEndpoint:
+		return disableEndpoint(s, c)
+	case AdoptRules:
+		return adoptRules(s, c)
+	case FailStep:
+		return failStep(s, c)
+	case Disconnect:
+		return disconnect(s, c)
+	default:
+		return nil, fmt.Errorf("connection: unknown command %s", cmd.CommandType())
+	}
+}
+
+func request(s State, c Request) ([]events.Fact, error) {
+	f := c.Fact
+	if err := checkRequest(f); err != nil {
+		return nil, err
+	}
+	if s.Active() {
+		if s.Bot == f.Bot && s.Hub == f.Hub {
+			return nil, nil
+		}
+		return nil, fault.Newf(fault.Conflict, "connection-exists",
+			"Connection %q exists and ties another bot or hub. Disconnect it first, or choose another name.", s.ID)
+	}
+	return []events.Fact{&f}, nil
+}
+
+// idShape is what a connection or endpoint may be called: it stands in URLs.
+var idShape = regexp.MustCompile(`^[a-z0-9](?:[a-z0-9-]{0,62}[a-z0-9])?$`)
+
+// ValidID reports whether id may name a connection or an endpoint.
+func ValidID(id string) bool { return idShape.MatchString(id) }
+
+func checkRequest(f events.ConnectionRequested) error {
+	if !ValidID(f.Connection) {
+		return fault.Newf(fault.Unprocessable, "connection-name-invalid",
+			"%q can't name a connection: use 1 to 64 lower-case letters, digits and hyphens.", f.Connection).At("/name")
+	}
+	if f.Notice.AcceptedBy == "" || f.Notice.TextVersion == "" {
+		return fault.New(fault.Unprocessable, "notice-not-acknowledged",
+			"Nobody acknowledged the notice: conversations leave the bot's platform with all that the bot knew, and bots are not for emergencies. "+
+				"Say who accepts it (notice.accepted_by) and which text (notice.text_version).").At("/notice")
+	}
+	if f.Hub.Type == "" || f.Hub.Organisation == "" {
+		return fault.New(fault.Unprocessable, "hub-incomplete", "The hub needs a type and an organisation.").At("/hub")
+	}
+	for pointer, v := range map[string]string{
+		"/bot/id": f.Bot.ID, "/bot/name": f.Bot.Name, "/bot/version": f.Bot.Version, "/hub/organisation": f.Hub.Organisation,
+		"/hub/application_id": f.Hub.ApplicationID, "/notice/accepted_by": f.Notice.AcceptedBy, "/notice/text_version": f.Notice.TextVersion,
+	} {
+		if len(v) > MaxText {
+			return fault.Newf(fault.Unprocessable, "limit-exceeded", "At most %d bytes are allowed here.", MaxText).At(pointer)
+		}
+	}
+	return nil
+}
+
+// rank orders the statuses of a connection that is being set up.
+func rank(s Status) int {
+	return slices.Index([]Status{None, Requested, AppRegistered, ChannelEnabled, Ready}, s)
+}
+
+// step takes a connection one status further. A step that comes twice, or too
+// late for a connection that was disconnected meanwhile, changes nothing.
+func step(s State, session int, to Status, f events.Fact) ([]events.Fact, error) {
+	if s.Session != session || !s.Active() || rank(s.Status) >= rank(to) {
+		return nil, nil
+	}
+	if rank(s.Status) != rank(to)-1 {
+		return nil, fault.Newf(fault.Conflict, "step-too-early", "The connection is %s and can't become %s yet.", s.Status, to)
+	}
+	if to == Ready && s.Rules.Set == "" {
+		return nil, fault.New(fault.Conflict, "rules-missing", "The connection has no rules. Adopt a rule set first.")
+	}
+	return []events.Fact{f}, nil
+}
+
+func setEndpoint(s State, c SetEndpoint) ([]events.Fact, error) {
+	f := c.Fact
+	if !s.Active() {
+		return nil, notActive(s)
+	}
+	if !ValidID(f.Endpoint) {
+		return nil, fault.Newf(fault.Unprocessable, "endpoint-name-invalid",
+			"%q can't name an endpoint: use 1 to 64 lower-case letters, digits and hyphens.", f.Endpoint).At("/id")
+	}
+	if f.Mode != ModeThin && f.Mode != ModeFull {
+		return nil, fault.Newf(fault.Unprocessable, "endpoint-mode-invalid", "An endpoint's mode is thin or full, not %q.", f.Mode).At("/mode")
+	}
+	old, there := s.Endpoint(f.Endpoint)
+	if there && old.Disabled == "" && old.URL == f.URL && old.Mode == f.Mode && slices.Equal(old.Events, f.Events) {
+		return nil, nil
+	}
+	if !there && len(s.Endpoints) >= MaxEndpoints {
+		return nil, fault.Newf(fault.Unprocessable, "limit-exceeded", "A connection has at most %d endpoints.", MaxEndpoints)
+	}
+	return []events.Fact{&f}, nil
+}
+
+func disableEndpoint(s State, c DisableEndpoint) ([]events.Fact, error) {
+	e, ok := s.Endpoint(c.Fact.Endpoint)
+	if !ok {
+		return nil, fault.Newf(fault.NotFound, "endpoint-not-found", "The connection has no endpoint %q.", c.Fact.Endpoint)
+	}
+	if e.Disabled != "" {
+		return nil, nil
+	}
+	return []events.Fact{&c.Fact}, nil
+}
+
+func adoptRules(s State, c AdoptRules) ([]events.Fact, error) {
+	if !s.Active() {
+		return nil, notActive(s)
+	}
+	if s.Rules.Set == c.Fact.RuleSet {
+		return nil, nil
+	}
+	return []events.Fact{&c.Fact}, nil
+}
+
+// failStep records a failure once: the same again says nothing new.
+func failStep(s State, c FailStep) ([]events.Fact, error) {
+	f := c.Fact
+	if s.Session != c.Session || !s.Active() || s.Status == Ready {
+		return nil, nil
+	}
+	if s.Failure != nil && *s.Failure == (Failure{Step: f.Step, Code: f.Code, Detail: f.Detail, Permanent: f.Permanent}) {
+		return nil, nil
+	}
+	return []events.Fact{&f}, nil
+}
+
+func disconnect(s State, c Disconnect) ([]events.Fact, error) {
+	f := c.Fact
+	switch {
+	case s.Status == None:
+		return nil, notActive(s)
+	case s.Status == Disconnected:
+		return nil, nil
+	case f.Policy == events.PolicyDrain && f.Deadline == nil, f.Policy == events.PolicyMove && (f.Target == "" || f.Target == s.ID):
+		return nil, fault.New(fault.Unprocessable, "disconnect-incomplete",
+			"Draining needs a deadline, and moving needs another connection to move to.")
+	case f.Policy != events.PolicyDrain && f.Policy != events.PolicyMove:
+		return nil, fault.Newf(fault.Unprocessable, "disconnect-policy-invalid", "Open escalations drain or move, not %q.", f.Policy).At("/policy")
+	}
+	return []events.Fact{&f}, nil
+}
+
+func notActive(s State) error {
+	if s.Status == None {
+		return fault.New(fault.NotFound, "connection-not-found", "There is no such connection.")
+	}
+	return Refusal(s)
+}
+
+// Refusal returns why the connection takes no escalations, or nil if it does.
+func Refusal(s State) error {
+	switch s.Status {
+	case Ready:
+		return nil
+	case None:
+		return fault.New(fault.NotFound, "connection-not-found", "There is no such connection.")
+	case Disconnected:
+		return fault.Newf(fault.Conflict, "connection-disconnected", "Connection %q is disconnected and takes no escalations.", s.ID)
+	default:
+		return fault.Newf(fault.Conflict, "connection-not-ready", "Connection %q is %s, not ready yet.", s.ID, s.Status)
+	}
+}
+
+// DrainDeadline returns the instant until which open escalations may finish
+// after a disconnect at now.
+func DrainDeadline(now time.Time, allowed time.Duration) *time.Time {
+	return new(now.Add(allowed).UTC())
+}
