@@ -13,6 +13,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	lib "modernc.org/sqlite/lib"
@@ -34,6 +35,9 @@ const (
 // ErrClosed is returned once Close has begun.
 var ErrClosed = errors.New("sqlitedb: closed")
 
+// ErrReadOnly is returned for a write to a file that was opened read-only.
+var ErrReadOnly = errors.New("sqlitedb: opened read-only")
+
 // Options say how to open a file. The zero value is safe and durable.
 type Options struct {
 	// Schema is executed once at opening; write it with IF NOT EXISTS.
@@ -53,6 +57,7 @@ type Options struct {
 // it.
 type DB struct {
 	path    string
+	reading bool // there is no writer
 	readers *sqlitex.Pool
 	jobs    chan *job
 	closing chan struct{}
@@ -64,7 +69,8 @@ type DB struct {
 type job struct {
 	run     func(*sqlite.Conn) error
 	bytes   int
-	outside bool // run it between transactions
+	outside bool        // run it between transactions
+	taken   atomic.Bool // by the writer, or by a caller who gave up first
 	err     error
 	ended   chan struct{}
 }
@@ -74,7 +80,7 @@ func Open(ctx context.Context, path string, o Options) (*DB, error) {
 	if lib.SQLITE_VERSION_NUMBER < minVersion {
 		return nil, fmt.Errorf("open %s: SQLite %s has the WAL-reset bug, 3.51.3 or later is needed", path, lib.SQLITE_VERSION)
 	}
-	d := &DB{path: path, jobs: make(chan *job, maxGroup), closing: make(chan struct{}), done: make(chan struct{})}
+	d := &DB{path: path, reading: o.ReadOnly, jobs: make(chan *job, maxGroup), closing: make(chan struct{}), done: make(chan struct{})}
 	if o.ReadOnly {
 		close(d.done)
 	} else {
@@ -150,8 +156,11 @@ func (d *DB) Read(ctx context.Context, f func(*sqlite.Conn) error) error {
 
 // Write runs f in the next group and returns after the group is on disk. If f
 // fails, what it wrote is undone and its error returned; its neighbours in the
-// group are not touched. f must not call Write. Where ctx ends first the job
-// may still be carried out.
+// group are not touched. f must not call Write.
+//
+// Where ctx ends before f was begun, f is never run. Once it was begun, Write
+// waits for the end, so that f may use what its caller owns and the caller
+// knows how it went.
 func (d *DB) Write(ctx context.Context, f func(*sqlite.Conn) error) error {
 	return d.WriteSized(ctx, 0, f)
 }
@@ -159,17 +168,18 @@ func (d *DB) Write(ctx context.Context, f func(*sqlite.Conn) error) error {
 // WriteSized is Write with an estimate of how many bytes f writes, by which
 // groups are kept small.
 func (d *DB) WriteSized(ctx context.Context, bytes int, f func(*sqlite.Conn) error) error {
-	if err := ctx.Err(); err != nil {
-		return err
-	}
 	return d.submit(ctx, &job{run: f, bytes: bytes, ended: make(chan struct{})})
 }
 
 func (d *DB) submit(ctx context.Context, j *job) error {
+	if d.reading {
+		return fmt.Errorf("write %s: %w", d.path, ErrReadOnly)
+	}
+	if err := ctx.Err(); err != nil {
+		return err
+	}
 	select {
 	case <-d.closing:
-		return ErrClosed
-	case <-d.done:
 		return ErrClosed
 	case <-ctx.Done():
 		return ctx.Err()
@@ -178,11 +188,18 @@ func (d *DB) submit(ctx context.Context, j *job) error {
 	select {
 	case <-j.ended:
 		return j.err
+	case <-d.done:
 	case <-ctx.Done():
-		return ctx.Err()
+		if j.taken.CompareAndSwap(false, true) {
+			return ctx.Err()
+		}
+	}
+	select { // begun, or handed in while the writer ended
+	case <-j.ended:
+		return j.err
 	case <-d.done:
 	}
-	select { // the job may have ended with the last group
+	select { // it may have ended in the last group
 	case <-j.ended:
 		return j.err
 	default:

@@ -2,7 +2,9 @@ package sqlitedb
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"runtime/debug"
 
 	"zombiezen.com/go/sqlite"
 	"zombiezen.com/go/sqlite/sqlitex"
@@ -14,7 +16,9 @@ func (d *DB) write(conn *sqlite.Conn) {
 	for open := true; open; {
 		select {
 		case j := <-d.jobs:
-			d.carryOut(conn, j)
+			if j.taken.CompareAndSwap(false, true) {
+				d.carryOut(conn, j)
+			}
 		case <-d.closing:
 			open = false
 		}
@@ -25,40 +29,54 @@ func (d *DB) write(conn *sqlite.Conn) {
 	d.closed = conn.Close()
 }
 
-// waiting returns a job that was handed in already, or nil.
+// waiting takes a job that was handed in already, or returns nil.
 func (d *DB) waiting() *job {
-	select {
-	case j := <-d.jobs:
-		return j
-	default:
-		return nil
+	for {
+		select {
+		case j := <-d.jobs:
+			if j.taken.CompareAndSwap(false, true) {
+				return j
+			}
+		default:
+			return nil
+		}
 	}
 }
 
 // carryOut commits j and whatever else waits, then tells every caller. A job
 // that must run outside of a transaction ends the group before it.
 func (d *DB) carryOut(conn *sqlite.Conn, j *job) {
-	for j != nil && !j.outside {
+	for j != nil {
+		if j.outside {
+			j.err = call(conn, j)
+			close(j.ended)
+			return
+		}
 		j = d.group(conn, j)
-	}
-	if j != nil {
-		j.err = j.run(conn)
-		close(j.ended)
 	}
 }
 
+// group commits first and what waits in one transaction, and returns a job that
+// was taken and does not fit in.
 func (d *DB) group(conn *sqlite.Conn, first *job) (next *job) {
 	var group []*job
 	bytes := 0
 	err := run(conn, "BEGIN IMMEDIATE")
-	for next = first; err == nil && next != nil && !next.outside && len(group) < maxGroup && bytes < maxGroupBytes; next = d.waiting() {
-		next.err = attempt(conn, next)
+	for next = first; next != nil && !next.outside && len(group) < maxGroup && bytes < maxGroupBytes; next = d.waiting() {
 		group, bytes = append(group, next), bytes+next.bytes
+		if err == nil {
+			err = attempt(conn, next)
+		}
+		if err != nil {
+			next = nil
+			break
+		}
 	}
 	if err == nil {
-		err = commit(conn)
-	} else {
-		group, next = append(group, first), nil
+		err = run(conn, "COMMIT")
+	}
+	if err != nil && !conn.AutocommitEnabled() {
+		_ = run(conn, "ROLLBACK") // err is the one to report
 	}
 	for _, j := range group {
 		if err != nil {
@@ -69,27 +87,29 @@ func (d *DB) group(conn *sqlite.Conn, first *job) (next *job) {
 	return next
 }
 
-func commit(conn *sqlite.Conn) error {
-	err := run(conn, "COMMIT")
-	if err != nil && !conn.AutocommitEnabled() {
-		_ = run(conn, "ROLLBACK") // the commit's error is the one to report
-	}
-	return err
-}
-
-func attempt(conn *sqlite.Conn, j *job) (err error) {
-	if err = run(conn, "SAVEPOINT job"); err != nil {
+// attempt runs j so that it succeeds or leaves nothing behind. It returns an
+// error only where that ended the transaction: a full disk, for one, makes
+// SQLite roll all of it back (sqlite.org/lang_transaction.html, section 3.2).
+func attempt(conn *sqlite.Conn, j *job) error {
+	if err := run(conn, "SAVEPOINT job"); err != nil {
 		return err
 	}
+	j.err = call(conn, j)
+	if conn.AutocommitEnabled() {
+		return errors.Join(errors.New("the transaction was rolled back"), j.err)
+	}
+	if j.err != nil {
+		if err := run(conn, "ROLLBACK TO job"); err != nil {
+			return err
+		}
+	}
+	return run(conn, "RELEASE job")
+}
+
+func call(conn *sqlite.Conn, j *job) (err error) {
 	defer func() {
 		if p := recover(); p != nil {
-			err = fmt.Errorf("sqlitedb: a write panicked: %v", p)
-		}
-		if err != nil {
-			_ = run(conn, "ROLLBACK TO job") // err is the one to report
-		}
-		if e := run(conn, "RELEASE job"); err == nil {
-			err = e
+			err = fmt.Errorf("sqlitedb: a write panicked: %v\n%s", p, debug.Stack())
 		}
 	}()
 	return j.run(conn)
