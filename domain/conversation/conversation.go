@@ -52,6 +52,8 @@ type State struct {
 	Earlier  []Escalation `json:"earlier,omitempty"` // newest first
 	Requests []Seen       `json:"requests,omitempty"`
 	Erasures int          `json:"erasures,omitempty"`
+	// Sealed says that something may have been sealed since the last erasure.
+	Sealed bool `json:"sealed,omitempty"`
 }
 
 // Escalation is one of the conversation's escalations, without what is private.
@@ -120,6 +122,7 @@ func (s State) seen(request string) (Seen, bool) {
 
 func evolve(s State, f events.Fact) State {
 	s.Version++
+	s.Sealed = true
 	switch f := f.(type) {
 	case *events.EscalationRaised:
 		s = s.raised(f)
@@ -169,7 +172,7 @@ func (s State) remember(r events.Request, number int) State {
 // erased drops what was made with the destroyed key: it can't be compared any
 // more. The transcript that is still to be read will not be stored.
 func (s State) erased(generation int) State {
-	s.Erasures = generation + 1
+	s.Erasures, s.Sealed = generation+1, false
 	s.Last.Fingerprints, s.Last.Pending = nil, false
 	s.Requests = slices.Clone(s.Requests)
 	for i := range s.Requests {

@@ -146,5 +146,8 @@ func erase(s State, c Erase) ([]events.Fact, error) {
 	if s.Last.Number == 0 {
 		return nil, fault.New(fault.NotFound, "escalation-not-found", "There is no such escalation.")
 	}
+	if !s.Sealed {
+		return nil, nil
+	}
 	return []events.Fact{&events.ContextErased{Generation: s.Erasures, Reason: c.Reason}}, nil
 }
