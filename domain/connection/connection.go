@@ -63,11 +63,14 @@ type State struct {
 	Regions       *events.Regions `json:"regions,omitempty"`
 	Notice        events.Notice   `json:"notice,omitzero"`
 	ApplicationID string          `json:"application_id,omitempty"`
-	Channel       string          `json:"channel,omitempty"`
-	Endpoints     []Endpoint      `json:"endpoints,omitempty"`
-	Rules         Rules           `json:"rules,omitzero"`
-	Failure       *Failure        `json:"failure,omitempty"`
-	End           *End            `json:"end,omitempty"`
+	// Held are the application ids that were reserved for the connection since
+	// it was last disconnected; all but ApplicationID are to be given back.
+	Held      []Held     `json:"held,omitempty"`
+	Channel   string     `json:"channel,omitempty"`
+	Endpoints []Endpoint `json:"endpoints,omitempty"`
+	Rules     Rules      `json:"rules,omitzero"`
+	Failure   *Failure   `json:"failure,omitempty"`
+	End       *End       `json:"end,omitempty"`
 }
 
 // Rules names the rule set in force and the fact that holds its source.
@@ -75,6 +78,13 @@ type Rules struct {
 	Set     string `json:"set"` // sha256:…
 	Name    string `json:"name,omitempty"`
 	Version int    `json:"version"` // of the RulesAdopted fact in this stream
+}
+
+// Held is a reserved application id.
+type Held struct {
+	HubType       string `json:"hub_type"`
+	Organisation  string `json:"organisation"`
+	ApplicationID string `json:"application_id"`
 }
 
 // Failure is the last step that did not succeed.
@@ -110,10 +120,17 @@ func evolve(s State, f events.Fact) State {
 	s.Version++
 	switch f := f.(type) {
 	case *events.ConnectionRequested:
+		if !s.Active() {
+			s.Held = nil
+		}
 		s.ID, s.Bot, s.Hub, s.Regions, s.Notice = f.Connection, f.Bot, f.Hub, f.Regions, f.Notice
 		s.Status, s.Session, s.ApplicationID, s.Channel, s.Failure, s.End = Requested, s.Session+1, "", "", nil, nil
 	case *events.AppRegistered:
 		s.Status, s.ApplicationID, s.Failure = AppRegistered, f.ApplicationID, nil
+		held := Held{HubType: f.HubType, Organisation: f.Organisation, ApplicationID: f.ApplicationID}
+		if !slices.Contains(s.Held, held) {
+			s.Held = append(slices.Clone(s.Held), held)
+		}
 	case *events.ChannelEnabled:
 		s.Status, s.Channel, s.Failure = ChannelEnabled, f.Channel, nil
 	case *events.ConnectionReady:

@@ -137,12 +137,14 @@ func decide(s State, cmd eh.Command) ([]events.Fact, error) {
 	}
 }
 
+// request opens a connection. One whose steps failed may be requested again,
+// with what was wrong set right: the steps begin anew and repeat nothing.
 func request(s State, c Request) ([]events.Fact, error) {
 	f := c.Fact
 	if err := checkRequest(f); err != nil {
 		return nil, err
 	}
-	if s.Active() {
+	if s.Active() && s.Failure == nil {
 		if s.Bot == f.Bot && s.Hub == f.Hub {
 			return nil, nil
 		}

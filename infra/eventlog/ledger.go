@@ -261,3 +261,14 @@ func (l *Ledger) ReadOpen(ctx context.Context, stream events.StreamID) iter.Seq2
 		}
 	}
 }
+
+// Home returns the stream of the fact that a function was told of.
+func Home(n events.Notification) Stream {
+	return Stream{ID: n.Stream, Tenant: n.Tenant, Connection: n.Connection}
+}
+
+// Because returns the origin of what a function does about a fact. The function
+// acts in its own name.
+func Because(n events.Notification, function string) Origin {
+	return Origin{Actor: "function:" + function, Causation: n.ID, Correlation: n.Correlation, Trace: n.Trace}
+}

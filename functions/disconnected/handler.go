@@ -1,0 +1,79 @@
+// Package disconnected answers Disconnected: it gives the application id back
+// and applies the disconnect's policy to every escalation that is still open.
+//
+// An escalation that is raised while this runs is settled from the other side,
+// by escalationraised, which reads the connection again after it was raised.
+package disconnected
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"iter"
+
+	"handoff/domain/connection"
+	"handoff/events"
+	"handoff/infra/eventlog"
+)
+
+// Escalations lists what is open.
+type Escalations interface {
+	// Open yields the conversations whose open escalation belongs to the
+	// connection, as of the given position of the log at least.
+	Open(ctx context.Context, tenant, connection string, position int64) iter.Seq2[events.StreamID, error]
+}
+
+// Settler applies a connection's policy to one conversation.
+type Settler interface {
+	Settle(ctx context.Context, n events.Notification, stream events.StreamID) error
+}
+
+// Releaser gives application ids back.
+type Releaser interface {
+	Release(ctx context.Context, n events.Notification, held connection.Held) error
+}
+
+// Handler answers Disconnected. It may be called any number of times with the
+// same fact, and is safe for concurrent use.
+type Handler struct {
+	Ledger       *eventlog.Ledger
+	Escalations  Escalations
+	Settler      Settler
+	Applications Releaser
+}
+
+// Handle settles what the connection left open. A connection that was connected
+// again meanwhile keeps its id and its escalations.
+func (h *Handler) Handle(ctx context.Context, n events.Notification) error {
+	c, err := eventlog.State(ctx, h.Ledger, connection.Decider, n.Stream)
+	if err != nil {
+		return err
+	}
+	if c.State.Status != connection.Disconnected {
+		return nil
+	}
+	for _, held := range c.State.Held {
+		if err := h.Applications.Release(ctx, n, held); err != nil {
+			return fmt.Errorf("disconnect %s: %w", c.State.ID, err)
+		}
+	}
+	return h.settle(ctx, n, c.State.ID)
+}
+
+// settle goes through all of them even if one fails; what failed is tried
+// again with all the others, which by then are settled.
+func (h *Handler) settle(ctx context.Context, n events.Notification, id string) error {
+	var failed []error
+	for stream, err := range h.Escalations.Open(ctx, n.Tenant, id, n.Position) {
+		if err != nil {
+			return fmt.Errorf("disconnect %s: list open escalations: %w", id, err)
+		}
+		if err := h.Settler.Settle(ctx, n, stream); err != nil {
+			failed = append(failed, err)
+		}
+	}
+	if len(failed) > 0 {
+		return fmt.Errorf("disconnect %s: %w", id, errors.Join(failed...))
+	}
+	return nil
+}

@@ -1,0 +1,178 @@
+// Package httpapi is Handoff's HTTP face: routes, authentication, limits and
+// problem+json around functions that know no transport.
+//
+// The routes are described by openapi.yaml, which is served and checked against
+// them in both directions. An API mounts the operations that are bound and no
+// others, so that a Lambda function serves its own part with the same code that
+// the single program serves whole.
+package httpapi
+
+import (
+	"context"
+	"iter"
+	"time"
+
+	"handoff/domain/connection"
+	"handoff/domain/conversation"
+	"handoff/domain/identity"
+	"handoff/domain/intake"
+	"handoff/domain/listing"
+	"handoff/events"
+)
+
+// Request identifies a hand-off over repeated sendings.
+type Request struct {
+	// Key is the Idempotency-Key, else the webhook-id; may be empty.
+	Key string
+	// Strict: Key is an Idempotency-Key, which refuses another body.
+	Strict bool
+	Trace  string // W3C traceparent of the caller
+}
+
+// API is the set of operations that are served. A nil operation has no route.
+// Every operation takes the principal on whose behalf it runs; httpapi has
+// checked that the principal's role may, the operation keeps it in its tenant.
+type API struct {
+	// Raise hands a conversation over; see functions/webhook.
+	Raise func(ctx context.Context, by identity.Principal, connection string, h intake.HandOff, r Request) (conversation.Answer, error)
+
+	Connect     func(ctx context.Context, by identity.Principal, p connection.Plan) (connection.Connected, error)
+	Connection  func(ctx context.Context, by identity.Principal, id string) (connection.State, error)
+	Connections func(ctx context.Context, by identity.Principal, q listing.ConnectionQuery) (rows []listing.Connection, next string, err error)
+	Disconnect  func(ctx context.Context, by identity.Principal, id string, p connection.DisconnectPlan) (connection.State, error)
+
+	SetEndpoint    func(ctx context.Context, by identity.Principal, id string, p connection.EndpointPlan) (e connection.Endpoint, secret string, err error)
+	RemoveEndpoint func(ctx context.Context, by identity.Principal, id, endpoint string) error
+	// RotateSecret makes a new secret for an endpoint, or with an empty one for
+	// the bot's webhooks; the one before stays valid beside it.
+	RotateSecret func(ctx context.Context, by identity.Principal, id, endpoint string) (secret string, err error)
+
+	// Rules returns the source of the rules in force and their hash.
+	Rules func(ctx context.Context, by identity.Principal, id string) (source []byte, hash string, err error)
+	// AdoptRules validates and adopts; ifMatch is the hash that the caller last
+	// saw, or empty.
+	AdoptRules func(ctx context.Context, by identity.Principal, id string, source []byte, ifMatch string) (hash string, err error)
+	// CheckRules validates only.
+	CheckRules func(ctx context.Context, source []byte) (hash string, err error)
+
+	Escalation  func(ctx context.Context, by identity.Principal, id string) (listing.Escalation, []conversation.Entry, error)
+	Escalations func(ctx context.Context, by identity.Principal, q listing.EscalationQuery) (rows []listing.Escalation, next string, err error)
+	// Context returns the private context; the escalation's view is whole.
+	Context func(ctx context.Context, by identity.Principal, id string) (conversation.View, error)
+	Why     func(ctx context.Context, by identity.Principal, id string) (Why, error)
+	Report  func(ctx context.Context, by identity.Principal, id string, status conversation.Status, code, message string) (listing.Escalation, error)
+	// Erase erases the conversation of one escalation, or with a nil id all of
+	// one customer's.
+	Erase func(ctx context.Context, by identity.Principal, e Erasure) (Erased, error)
+
+	Deliveries func(ctx context.Context, by identity.Principal, q listing.DeliveryQuery) (rows []listing.Delivery, next string, err error)
+	Delivery   func(ctx context.Context, by identity.Principal, id string) (listing.Delivery, []events.Record, error)
+	Resend     func(ctx context.Context, by identity.Principal, id string) (listing.Delivery, error)
+
+	Keys      func(ctx context.Context, by identity.Principal) ([]Key, error)
+	IssueKey  func(ctx context.Context, by identity.Principal, k NewKey) (Key, string, error)
+	RevokeKey func(ctx context.Context, by identity.Principal, id string) error
+
+	// History yields a connection's facts as stored, its escalations included.
+	History func(ctx context.Context, by identity.Principal, connection string, after int64) iter.Seq2[events.Record, error]
+	// StateAt rebuilds a connection and its escalations as they were.
+	StateAt func(ctx context.Context, by identity.Principal, connection string, at time.Time) (Past, error)
+	// Facts yields all facts of the tenant after a position.
+	Facts  func(ctx context.Context, by identity.Principal, after int64) iter.Seq2[events.Record, error]
+	Verify func(ctx context.Context, by identity.Principal, against string) (Verified, error)
+
+	Healthy func(ctx context.Context) error
+}
+
+// Why explains a route in words and numbers.
+type Why struct {
+	EscalationID string       `json:"escalation_id"`
+	Queue        events.Queue `json:"queue"`
+	Rule         string       `json:"rule,omitempty"`
+	Fallback     bool         `json:"fallback"`
+	RuleSet      string       `json:"rule_set"`
+	Connection   string       `json:"connection_id"`
+	Version      int          `json:"connection_version"`
+	DecidedAt    time.Time    `json:"decided_at"`
+	Evaluator    string       `json:"evaluator"`
+	TimeZones    string       `json:"time_zones"`
+	// Sentence says it in one sentence; Lines say of each rule how it fared.
+	Sentence string   `json:"sentence"`
+	Lines    []string `json:"lines"`
+	// Erased: the customer's values are gone from the lines.
+	Erased bool  `json:"erased,omitempty"`
+	Moved  bool  `json:"moved,omitempty"`
+	Routes []Why `json:"earlier,omitempty"` // decisions before this one
+}
+
+// Erasure says what is to be erased: one of its fields, and why.
+type Erasure struct {
+	Escalation    string `json:"escalation_id,omitempty"`
+	CustomerID    string `json:"customer_id,omitempty"`
+	CustomerEmail string `json:"customer_email,omitempty"`
+	CustomerPhone string `json:"customer_phone,omitempty"`
+	Reason        string `json:"reason,omitempty"`
+}
+
+// Erased says what was erased.
+type Erased struct {
+	Conversations int `json:"conversations"`
+	Facts         int `json:"facts"` // whose private part is unreadable now
+}
+
+// Key is an API key without its secret.
+type Key struct {
+	ID         string    `json:"id"`
+	Role       string    `json:"role"`
+	Connection string    `json:"connection_id,omitempty"`
+	Name       string    `json:"name,omitempty"`
+	CreatedAt  time.Time `json:"created_at"`
+	ExpiresAt  time.Time `json:"expires_at,omitzero"`
+}
+
+// NewKey asks for an API key.
+type NewKey struct {
+	Role       string        `json:"role"`
+	Connection string        `json:"connection_id,omitempty"`
+	Name       string        `json:"name,omitempty"`
+	ValidFor   time.Duration `json:"-"`
+}
+
+// Past is a connection at an instant.
+type Past struct {
+	At          time.Time        `json:"at"`
+	Position    int64            `json:"position"` // of the last fact that counts
+	Facts       int64            `json:"facts"`
+	Connection  connection.State `json:"connection"`
+	Escalations []PastEscalation `json:"escalations"`
+	More        bool             `json:"more,omitempty"` // the list was too long
+	Open        int              `json:"open"`
+	Queues      map[string]int   `json:"queues,omitempty"` // open escalations by queue
+}
+
+// PastEscalation is an escalation at an instant.
+type PastEscalation struct {
+	ID         string                  `json:"id"`
+	Escalation conversation.Escalation `json:"escalation"`
+}
+
+// Verified is the outcome of a verification.
+type Verified struct {
+	OK       bool     `json:"ok"`
+	Facts    int64    `json:"facts"`
+	Streams  int64    `json:"streams"`
+	Head     string   `json:"head"` // one hash over all streams
+	Position int64    `json:"position"`
+	Problems []Breach `json:"problems,omitempty"`
+	// Against is how the head that was given compares: same, grown or broken.
+	Against string `json:"against,omitempty"`
+}
+
+// Breach says where something breaks.
+type Breach struct {
+	Fact     string `json:"fact,omitempty"`
+	Stream   string `json:"stream,omitempty"`
+	Position int64  `json:"position,omitempty"`
+	Code     string `json:"code"` // chain-broken, gap, state-differs, blob-missing, head-differs
+	Detail   string `json:"detail"`
+}
