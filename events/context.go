@@ -8,7 +8,10 @@ import (
 // Context is everything personal that the bot knew when it gave up. It is
 // always sealed. Limits are those of the intake; see package conversation.
 type Context struct {
-	ConversationID  string                     `json:"conversation_id"`
+	ConversationID string `json:"conversation_id"`
+	// RequestID is the id that the request gave itself in its own dialect (the
+	// id of an activity). The clear part has only its keyed hash.
+	RequestID       string                     `json:"request_id,omitempty"`
 	Topics          []string                   `json:"topics,omitempty"`
 	LastPhrase      string                     `json:"last_phrase,omitempty"`
 	Phrases         []string                   `json:"phrases,omitempty"`
@@ -90,6 +93,8 @@ type Attachment struct {
 	Bytes       int64  `json:"bytes,omitempty"`
 	// Content is an attachment that travelled inside the message (a card).
 	Content json.RawMessage `json:"content,omitempty"`
+	// Extensions are fields of the attachment that Handoff does not know.
+	Extensions map[string]json.RawMessage `json:"extensions,omitempty"`
 }
 
 // Wishes are what the bot would like; the rules decide.
