@@ -28,10 +28,13 @@ func (t To) AggregateID() uuid.UUID { return uuid.UUID(t) }
 // AggregateType implements eventhorizon's Command.
 func (To) AggregateType() eh.AggregateType { return eh.AggregateType(events.KindConnection) }
 
-// Request asks for a connection.
+// Request asks for a connection, with its endpoints and rules. For one that
+// is there already it applies what changed of those.
 type Request struct {
 	To
-	Fact events.ConnectionRequested
+	Fact      events.ConnectionRequested
+	Endpoints []events.EndpointSet
+	Rules     *events.RulesAdopted
 }
 
 // RegisterApp says which application id the connection has.
@@ -140,18 +143,40 @@ func decide(s State, cmd eh.Command) ([]events.Fact, error) {
 // request opens a connection. One whose steps failed may be requested again,
 // with what was wrong set right: the steps begin anew and repeat nothing.
 func request(s State, c Request) ([]events.Fact, error) {
-	f := c.Fact
-	if err := checkRequest(f); err != nil {
+	if err := checkRequest(c.Fact); err != nil {
 		return nil, err
 	}
-	if s.Active() && s.Failure == nil {
-		if s.Bot == f.Bot && s.Hub == f.Hub {
-			return nil, nil
-		}
+	var facts []events.Fact
+	switch {
+	case !s.Active() || s.Failure != nil:
+		facts = append(facts, &c.Fact)
+	case s.Bot != c.Fact.Bot || s.Hub != c.Fact.Hub:
 		return nil, fault.Newf(fault.Conflict, "connection-exists",
 			"Connection %q exists and ties another bot or hub. Disconnect it first, or choose another name.", s.ID)
 	}
-	return []events.Fact{&f}, nil
+	s = fold(s, facts)
+	for i := range c.Endpoints {
+		more, err := setEndpoint(s, SetEndpoint{Fact: c.Endpoints[i]})
+		if err != nil {
+			return nil, err
+		}
+		facts, s = append(facts, more...), fold(s, more)
+	}
+	if c.Rules != nil {
+		more, err := adoptRules(s, AdoptRules{Fact: *c.Rules})
+		if err != nil {
+			return nil, err
+		}
+		facts = append(facts, more...)
+	}
+	return facts, nil
+}
+
+func fold(s State, facts []events.Fact) State {
+	for _, f := range facts {
+		s = evolve(s, f)
+	}
+	return s
 }
 
 // idShape is what a connection or endpoint may be called: it stands in URLs.

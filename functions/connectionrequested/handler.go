@@ -27,7 +27,7 @@ type Applications interface {
 
 // Streams names the streams of reservations, which belong to no tenant.
 type Streams interface {
-	SystemStreamID(kind events.Kind, parts ...string) (events.StreamID, error)
+	SystemStreamID(kind events.Kind, parts ...string) events.StreamID
 }
 
 // Handler answers ConnectionRequested. It may be called any number of times
@@ -93,11 +93,8 @@ func (h *Handler) Release(ctx context.Context, n events.Notification, held conne
 }
 
 func (h *Handler) change(ctx context.Context, n events.Notification, held connection.Held, cmd func(reservation.To) eh.Command) error {
-	stream, err := h.Streams.SystemStreamID(events.KindReservation, held.HubType, held.Organisation, held.ApplicationID)
-	if err != nil {
-		return fmt.Errorf("name the reservation of %s: %w", held.ApplicationID, err)
-	}
-	_, err = eventlog.Execute(ctx, h.Ledger, reservation.Decider, eventlog.Stream{ID: stream}, eventlog.Because(n, function),
+	stream := h.Streams.SystemStreamID(events.KindReservation, held.HubType, held.Organisation, held.ApplicationID)
+	_, err := eventlog.Execute(ctx, h.Ledger, reservation.Decider, eventlog.Stream{ID: stream}, eventlog.Because(n, function),
 		func(reservation.State) (eh.Command, error) { return cmd(reservation.To(stream)), nil })
 	if err != nil {
 		return fmt.Errorf("change the reservation of %s: %w", held.ApplicationID, err)

@@ -3,21 +3,18 @@ package webhook
 import (
 	"context"
 	"fmt"
-	"strings"
 
 	eh "github.com/looplab/eventhorizon"
 
 	"handoff/domain/connection"
 	"handoff/domain/conversation"
+	"handoff/domain/customer"
 	"handoff/domain/intake"
 	"handoff/events"
 )
 
-// Labels keep keyed hashes of different things apart.
-const (
-	labelRequest = "request"
-	labelCustomer = "customer-"
-)
+// labelRequest keeps the hashes of request ids apart from others.
+const labelRequest = "request"
 
 // raising is one hand-off on its way into the log.
 type raising struct {
@@ -39,40 +36,8 @@ func (r *raising) refs() (err error) {
 			return fmt.Errorf("hash request id: %w", err)
 		}
 	}
-	r.customerRefs, err = CustomerRefs(r.Keys, r.tenant, r.hand.Context.Customer)
+	r.customerRefs, err = customer.Refs(r.Keys.Ref, r.tenant, r.hand.Context.Customer)
 	return err
-}
-
-// CustomerRefs returns the keyed hashes by which the conversations of one
-// customer are found: of the id, the e-mail address and the phone number.
-func CustomerRefs(keys Keys, tenant string, c *events.Customer) ([]string, error) {
-	if c == nil {
-		return nil, nil
-	}
-	var refs []string
-	for _, p := range [...]struct{ label, value string }{
-		{"id", c.ID}, {"email", strings.ToLower(c.Email)}, {"phone", digits(c.Phone)},
-	} {
-		if p.value == "" {
-			continue
-		}
-		ref, err := keys.Ref(tenant, labelCustomer+p.label, p.value)
-		if err != nil {
-			return nil, fmt.Errorf("hash customer %s: %w", p.label, err)
-		}
-		refs = append(refs, ref)
-	}
-	return refs, nil
-}
-
-// digits keeps what distinguishes a phone number, however it is written.
-func digits(phone string) string {
-	return strings.Map(func(r rune) rune {
-		if r >= '0' && r <= '9' {
-			return r
-		}
-		return -1
-	}, phone)
 }
 
 // command prepares the hand-off for the state that it is decided upon.
