@@ -143,3 +143,21 @@ func ChainCommit(c *Commit) {
 		prev = r.Hash
 	}
 }
+
+// Step is one fact of a Walk.
+type Step struct {
+	events.Record
+	// Carried is what is stored at the stream's head. It is there with the
+	// last fact of each stream, nil with the others.
+	Carried *Snapshot
+}
+
+// Walker yields a log in the order in which it can be checked without keeping
+// it in memory.
+type Walker interface {
+	// Walk yields all facts stream by stream, each stream in order. A stream
+	// that grows meanwhile is yielded up to some point at which it ended.
+	Walk(ctx context.Context) iter.Seq2[Step, error]
+	// Last returns the position of the last fact, 0 for an empty log.
+	Last(ctx context.Context) (int64, error)
+}
