@@ -141,8 +141,10 @@ func evolve(s State, f events.Fact) State {
 		s.Last = s.Last.ended(Failed, f.Code)
 	case *events.EscalationExpired:
 		s.Last = s.Last.ended(Expired, "expired")
-	case *events.TranscriptStored, *events.TranscriptMissing:
-		s.Last.Pending = false
+	case *events.TranscriptStored:
+		s = s.settled(f.Number)
+	case *events.TranscriptMissing:
+		s = s.settled(f.Number)
 	case *events.ContextErased:
 		s = s.erased(f.Generation)
 	}
@@ -161,16 +163,29 @@ func (s State) raised(f *events.EscalationRaised) State {
 	return s.remember(f.Request, f.Number)
 }
 
-// remember keeps a request's id, dropping the oldest beyond MaxRequests.
+// settled notes that the transcript of an escalation is pending no more.
+func (s State) settled(number int) State {
+	if s.Last.Number == number {
+		s.Last.Pending = false
+		return s
+	}
+	s.Earlier = slices.Clone(s.Earlier)
+	for i := range s.Earlier {
+		s.Earlier[i].Pending = s.Earlier[i].Pending && s.Earlier[i].Number != number
+	}
+	return s
+}
+
+// remember keeps a request's id once, dropping the oldest beyond MaxRequests.
 func (s State) remember(r events.Request, number int) State {
-	if r.ID != "" {
+	if _, known := s.seen(r.ID); r.ID != "" && !known {
 		s.Requests = keep(s.Requests, Seen{ID: r.ID, Fingerprint: r.Fingerprint, Number: number}, MaxRequests)
 	}
 	return s
 }
 
 // erased drops what was made with the destroyed key: it can't be compared any
-// more. The transcript that is still to be read will not be stored.
+// more. Transcripts that are still to be read will not be stored.
 func (s State) erased(generation int) State {
 	s.Erasures, s.Sealed = generation+1, false
 	s.Last.Fingerprints, s.Last.Pending = nil, false
@@ -180,7 +195,7 @@ func (s State) erased(generation int) State {
 	}
 	s.Earlier = slices.Clone(s.Earlier)
 	for i := range s.Earlier {
-		s.Earlier[i].Fingerprints = nil
+		s.Earlier[i].Fingerprints, s.Earlier[i].Pending = nil, false
 	}
 	return s
 }

@@ -25,9 +25,9 @@ func decide(s State, cmd eh.Command) ([]events.Fact, error) {
 	case Expire:
 		return expire(s, c)
 	case StoreTranscript:
-		return transcript(s, c.Fact.Number, &c.Fact)
+		return settleTranscript(s, c.Fact.Number, &c.Fact)
 	case MissTranscript:
-		return transcript(s, c.Fact.Number, &c.Fact)
+		return settleTranscript(s, c.Fact.Number, &c.Fact)
 	case Erase:
 		return erase(s, c)
 	default:
@@ -38,7 +38,10 @@ func decide(s State, cmd eh.Command) ([]events.Fact, error) {
 func raise(s State, c Raise) ([]events.Fact, error) {
 	r := c.Fact.Request
 	seen, known := s.seen(r.ID)
-	if known && c.Strict && seen.Fingerprint != "" && seen.Fingerprint != r.Fingerprint {
+	if known && (seen.Fingerprint == r.Fingerprint || seen.Fingerprint == "") {
+		return nil, nil // the same, or erased: a late repeat must not bring it back
+	}
+	if known && c.Strict {
 		return nil, fault.New(fault.Unprocessable, "idempotency-key-reused",
 			"This Idempotency-Key came before with another body. Use a new key for a new request.")
 	}
@@ -88,37 +91,47 @@ func move(s State, c Move) ([]events.Fact, error) {
 	return []events.Fact{&f}, nil
 }
 
-// setDeadline only ever brings a deadline forward.
+// setDeadline only ever brings a deadline forward. One that is later still gives
+// the code with which an escalation fails that would have expired.
 func setDeadline(s State, c SetDeadline) ([]events.Fact, error) {
 	e, open := s.Open()
-	if !open || e.Number != c.Fact.Number || e.DeadlineCode == c.Fact.Code {
+	f, sooner := c.Fact, c.Fact.Deadline.Before(e.Deadline)
+	if !open || e.Number != f.Number || !sooner && (e.DeadlineCode != "" || f.Code == "") {
 		return nil, nil
 	}
-	f := c.Fact
-	if e.Deadline.Before(f.Deadline) {
+	if !sooner {
 		f.Deadline = e.Deadline
 	}
 	return []events.Fact{&f}, nil
 }
 
 func report(s State, c Report) ([]events.Fact, error) {
+	f, err := reported(c)
+	if err != nil {
+		return nil, err
+	}
 	e, ok := s.Escalation(c.Number)
-	if !ok {
+	switch {
+	case c.Number < 1 || c.Number > s.Last.Number:
 		return nil, fault.New(fault.NotFound, "escalation-not-found", "There is no such escalation.")
-	}
-	if e.Status == c.Status {
+	case !ok:
+		return nil, fault.Newf(fault.Conflict, "escalation-ended", "The escalation ended long ago and can't become %s.", c.Status)
+	case e.Status == c.Status:
 		return nil, nil
-	}
-	if !e.Status.Open() {
+	case !e.Status.Open():
 		return nil, fault.Newf(fault.Conflict, "escalation-ended", "The escalation is %s already and can't become %s.", e.Status, c.Status)
 	}
+	return []events.Fact{f}, nil
+}
+
+func reported(c Report) (events.Fact, error) {
 	switch c.Status {
 	case Accepted:
-		return []events.Fact{&events.EscalationAccepted{Number: c.Number, Code: c.Code, Words: c.Words}}, nil
+		return &events.EscalationAccepted{Number: c.Number, Code: c.Code, Words: c.Words}, nil
 	case Completed:
-		return []events.Fact{&events.EscalationCompleted{Number: c.Number, Code: c.Code, Words: c.Words}}, nil
+		return &events.EscalationCompleted{Number: c.Number, Code: c.Code, Words: c.Words}, nil
 	case Failed:
-		return []events.Fact{&events.EscalationFailed{Number: c.Number, Code: c.Code, Words: c.Words}}, nil
+		return &events.EscalationFailed{Number: c.Number, Code: c.Code, Words: c.Words}, nil
 	}
 	return nil, fault.Newf(fault.Unprocessable, "state-unknown", "A hub reports accepted, failed or completed, not %q.", c.Status).At("/state")
 }
@@ -134,9 +147,10 @@ func expire(s State, c Expire) ([]events.Fact, error) {
 	return []events.Fact{&events.EscalationExpired{Number: e.Number}}, nil
 }
 
-// transcript records what became of a transcript by URL, once.
-func transcript(s State, number int, f events.Fact) ([]events.Fact, error) {
-	if s.Last.Number != number || !s.Last.Pending {
+// settleTranscript records what became of a transcript by URL, once. The next
+// escalation may have been raised meanwhile.
+func settleTranscript(s State, number int, f events.Fact) ([]events.Fact, error) {
+	if e, ok := s.Escalation(number); !ok || !e.Pending {
 		return nil, nil
 	}
 	return []events.Fact{f}, nil

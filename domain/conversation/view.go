@@ -6,6 +6,7 @@ import (
 	"slices"
 	"time"
 
+	"handoff/domain/transcript"
 	"handoff/events"
 )
 
@@ -147,32 +148,8 @@ func Merge(older, newer *events.Context) *events.Context {
 	}
 	c.Variables, c.Extensions = overlay(older.Variables, newer.Variables), overlay(older.Extensions, newer.Extensions)
 	c.VariableChanges = append(slices.Clone(older.VariableChanges), newer.VariableChanges...)
-	c.Transcript = mergeTranscripts(older.Transcript, newer.Transcript)
+	c.Transcript, _ = transcript.Merge(older.Transcript, newer.Transcript)
 	return &c
-}
-
-func mergeTranscripts(older, newer *events.Transcript) *events.Transcript {
-	if older == nil || newer == nil {
-		if older == nil {
-			older = newer
-		}
-		return older
-	}
-	t := events.Transcript{URL: either(newer.URL, older.URL), Complete: newer.Complete, Messages: slices.Clone(older.Messages)}
-	for _, m := range newer.Messages {
-		if !slices.ContainsFunc(older.Messages, func(o events.Message) bool { return same(o, m) }) {
-			t.Messages = append(t.Messages, m)
-		}
-	}
-	return &t
-}
-
-// same reports whether two messages are one: by id, or without one by content.
-func same(a, b events.Message) bool {
-	if a.ID != "" || b.ID != "" {
-		return a.ID == b.ID
-	}
-	return a.From == b.From && a.Text == b.Text && a.AtText == b.AtText && (a.At == nil) == (b.At == nil) && (a.At == nil || a.At.Equal(*b.At))
 }
 
 func either(a, b string) string {
