@@ -26,7 +26,7 @@ import (
 
 // Secrets finds the signing secrets of an endpoint, all that are in force.
 type Secrets interface {
-	EndpointSecrets(ctx context.Context, tenant, connection, endpoint string) ([]standardwebhooks.Secret, error)
+	Secrets(ctx context.Context, tenant, connection, endpoint string) ([]standardwebhooks.Secret, error)
 }
 
 // Sender sends events. It is safe for concurrent use.
@@ -46,7 +46,7 @@ func NewSender(client *http.Client, secrets Secrets, version string, now func() 
 // Send makes one attempt. It fails only where no attempt could be made, such as
 // when the secrets can't be read; that is not the endpoint's doing.
 func (s *Sender) Send(ctx context.Context, to delivery.Endpoint, e emission.Event) (delivery.Outcome, error) {
-	secrets, err := s.secrets.EndpointSecrets(ctx, to.Tenant, to.Connection, to.ID)
+	secrets, err := s.secrets.Secrets(ctx, to.Tenant, to.Connection, to.ID)
 	if err != nil {
 		return delivery.Outcome{}, fmt.Errorf("secrets of endpoint %s of %s: %w", to.ID, to.Connection, err)
 	}

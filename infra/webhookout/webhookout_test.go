@@ -26,7 +26,7 @@ type secrets struct {
 	err error
 }
 
-func (s secrets) EndpointSecrets(context.Context, string, string, string) ([]standardwebhooks.Secret, error) {
+func (s secrets) Secrets(context.Context, string, string, string) ([]standardwebhooks.Secret, error) {
 	return s.all, s.err
 }
 
