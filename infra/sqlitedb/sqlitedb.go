@@ -30,6 +30,8 @@ const (
 	maxGroup      = 512     // jobs in one transaction
 	maxGroupBytes = 4 << 20 // bytes in one transaction, by the jobs' own estimate
 	busyTimeout   = 10 * time.Second
+
+	truncateTimeout = 200 * time.Millisecond
 )
 
 // ErrClosed is returned once Close has begun.
@@ -37,6 +39,9 @@ var ErrClosed = errors.New("sqlitedb: closed")
 
 // ErrReadOnly is returned for a write to a file that was opened read-only.
 var ErrReadOnly = errors.New("sqlitedb: opened read-only")
+
+// ErrBusy is returned by Truncate while somebody reads.
+var ErrBusy = errors.New("sqlitedb: a reader is in the way")
 
 // Options say how to open a file. The zero value is safe and durable.
 type Options struct {

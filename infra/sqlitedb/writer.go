@@ -121,15 +121,20 @@ func run(conn *sqlite.Conn, sql string) error {
 
 // Truncate copies the write-ahead log into the file and empties it, so that
 // nothing that was overwritten is left in either. A long read is in its way;
-// then it fails and can be tried again.
+// then it fails soon, since nobody can write meanwhile, and can be tried again.
 func (d *DB) Truncate(ctx context.Context) error {
 	return d.submit(ctx, &job{outside: true, ended: make(chan struct{}), run: func(conn *sqlite.Conn) error {
+		conn.SetBusyTimeout(truncateTimeout)
+		defer conn.SetBusyTimeout(busyTimeout)
 		busy := false
 		err := sqlitex.ExecuteTransient(conn, "PRAGMA wal_checkpoint(TRUNCATE)", &sqlitex.ExecOptions{
 			ResultFunc: func(s *sqlite.Stmt) error { busy = s.ColumnInt(0) != 0; return nil },
 		})
 		if err == nil && busy {
-			err = fmt.Errorf("truncate the write-ahead log of %s: a reader is in the way", d.path)
+			err = ErrBusy
+		}
+		if err != nil {
+			err = fmt.Errorf("truncate the write-ahead log of %s: %w", d.path, err)
 		}
 		return err
 	}})

@@ -95,27 +95,19 @@ func (a *appending) findStream(conn *sqlite.Conn) (sid int64, err error) {
 // findCommit returns the head after the commit with a's id that follows a.After,
 // zero if another one does.
 func (a *appending) findCommit(conn *sqlite.Conn, sid int64) (head eventlog.Head, err error) {
-	s, err := conn.Prepare(selectCommits)
-	if err != nil {
-		return head, err
-	}
-	s.BindInt64(1, sid)
-	s.BindInt64(2, int64(a.After.Version))
-	for {
-		more, err := s.Step()
-		if err != nil || !more || s.ColumnText(1) != a.ID || s.ColumnInt(0) != a.After.Version+1 && head.Version == 0 {
-			return head, orReset(err, s)
+	err = query(conn, selectCommits, func(s *sqlite.Stmt) {
+		s.BindInt64(1, sid)
+		s.BindInt64(2, int64(a.After.Version))
+	}, func(s *sqlite.Stmt) error {
+		version := s.ColumnInt(0)
+		if s.ColumnText(1) != a.ID || head.Version == 0 && version != a.After.Version+1 {
+			return errEnough
 		}
-		head.Version = s.ColumnInt(0)
+		head.Version = version
 		s.ColumnBytes(2, head.Hash[:])
-	}
-}
-
-func orReset(err error, s *sqlite.Stmt) error {
-	if e := s.Reset(); err == nil {
-		err = e
-	}
-	return err
+		return nil
+	})
+	return head, err
 }
 
 func findPlace(conn *sqlite.Conn, p place) (n int64, err error) {

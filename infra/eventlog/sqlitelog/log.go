@@ -72,17 +72,17 @@ func (l *Log) Append(ctx context.Context, c eventlog.Commit) (eventlog.Head, err
 
 // Load implements eventlog.Log.
 func (l *Log) Load(ctx context.Context, stream events.StreamID) (eventlog.Snapshot, error) {
-	var snap eventlog.Snapshot
+	var found Stream
 	err := l.db.Read(ctx, func(conn *sqlite.Conn) error {
 		return query(conn, selectStream, func(s *sqlite.Stmt) { s.BindBytes(1, stream[:]) }, func(s *sqlite.Stmt) (err error) {
-			_, snap, err = l.scanStream(conn, s)
+			found, err = l.scanStream(conn, s)
 			return err
 		})
 	})
 	if err != nil {
 		return eventlog.Snapshot{}, fmt.Errorf("load stream %s: %w", stream, orDone(ctx, err))
 	}
-	return snap, nil
+	return found.Snapshot, nil
 }
 
 // Blob implements eventlog.Log.
@@ -90,7 +90,7 @@ func (l *Log) Blob(ctx context.Context, sum events.Hash) ([]byte, error) {
 	var b []byte
 	err := l.db.Read(ctx, func(conn *sqlite.Conn) error {
 		return query(conn, "SELECT bytes FROM blobs WHERE sum = ?1", func(s *sqlite.Stmt) { s.BindBytes(1, sum[:]) }, func(s *sqlite.Stmt) error {
-			b = columnBytes(s, 0)
+			b = appendColumn(nil, s, 0)
 			return nil
 		})
 	})
@@ -129,30 +129,26 @@ func (l *Log) placeOf(conn *sqlite.Conn, n int64) (p place, err error) {
 	return p, err
 }
 
-// query runs a prepared statement to its end.
+// query runs a prepared statement to its end, or until row returns errEnough.
 func query(conn *sqlite.Conn, sql string, bind func(*sqlite.Stmt), row func(*sqlite.Stmt) error) error {
 	s, err := conn.Prepare(sql)
 	if err != nil {
 		return err
 	}
 	bind(s)
-	for {
-		if more, err := s.Step(); err != nil || !more {
-			return errors.Join(err, s.Reset())
-		}
+	more, err := s.Step()
+	for ; more && err == nil; more, err = s.Step() {
 		if row == nil {
 			continue
 		}
-		if err := row(s); err != nil {
-			return errors.Join(err, s.Reset())
+		if err = row(s); err != nil {
+			break
 		}
 	}
-}
-
-func columnBytes(s *sqlite.Stmt, col int) []byte {
-	b := make([]byte, s.ColumnLen(col))
-	s.ColumnBytes(col, b)
-	return b
+	if e := s.Reset(); err == nil || errors.Is(err, errEnough) {
+		err = e
+	}
+	return err
 }
 
 // orDone returns the reason why ctx ended, where that is what interrupted the

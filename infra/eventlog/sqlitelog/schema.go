@@ -54,8 +54,10 @@ CREATE TABLE IF NOT EXISTS blobs (
 	bytes BLOB NOT NULL
 );
 CREATE VIEW IF NOT EXISTS log AS
-SELECT f.pos, lower(hex(f.stream)) AS stream, f.version, f.kind, f.type, f.schema, p.tenant, p.connection,
-	strftime('%Y-%m-%dT%H:%M:%S', f.time / 1000000000, 'unixepoch') || printf('.%09dZ', f.time % 1000000000) AS time,
+SELECT f.pos, lower(substr(hex(f.stream), 1, 8) || '-' || substr(hex(f.stream), 9, 4) || '-' || substr(hex(f.stream), 13, 4)
+		|| '-' || substr(hex(f.stream), 17, 4) || '-' || substr(hex(f.stream), 21)) AS stream, f.version, f.kind, f.type, f.schema, p.tenant, p.connection,
+	strftime('%Y-%m-%dT%H:%M:%S', f.time / 1000000000 - (f.time % 1000000000 < 0), 'unixepoch')
+		|| printf('.%09dZ', f.time % 1000000000 + 1000000000 * (f.time % 1000000000 < 0)) AS time,
 	CAST(f.clear AS TEXT) AS clear, coalesce(length(f.sealed), length(b.bytes), 0) AS sealed_bytes,
 	f.actor, f.commit_id, f.causation, f.correlation, f.key_id, f.trace, lower(hex(f.hash)) AS hash
 FROM facts f JOIN places p ON p.place = f.place LEFT JOIN blobs b ON f.sealed IS NULL AND b.sum = f.sealed_sum;
