@@ -39,15 +39,25 @@ func Role(written string) (from string, ok bool) {
 // differs in anything is no repeat, nor is one without an id, for people do say
 // "yes" twice.
 func Repeats(messages []events.Message) []int {
+	type twin struct {
+		index int
+		words string // of the first message with an id, once it is asked for
+	}
 	var repeats []int
-	first := make(map[string]int, len(messages))
+	first := make(map[string]*twin, len(messages))
 	for i, m := range messages {
 		if m.ID == "" {
 			continue
 		}
-		if j, again := first[m.ID]; !again {
-			first[m.ID] = i
-		} else if k := spelling(m); k != "" && k == spelling(messages[j]) {
+		t, again := first[m.ID]
+		if !again {
+			first[m.ID] = &twin{index: i}
+			continue
+		}
+		if t.words == "" {
+			t.words = spelling(messages[t.index])
+		}
+		if k := spelling(m); k != "" && k == t.words {
 			repeats = append(repeats, i)
 		}
 	}

@@ -60,6 +60,19 @@ func Members(data []byte) (map[string]json.RawMessage, error) {
 	return m, err
 }
 
+// Elements reads a list and returns the raw value of each element.
+func Elements(data []byte) ([]json.RawMessage, error) {
+	var list []json.RawMessage
+	err := Read(data, func(r *Reader) error {
+		return r.Array(func(int) error {
+			raw, err := r.Raw()
+			list = append(list, raw)
+			return err
+		})
+	})
+	return list, err
+}
+
 // Object reads an object and calls field at the value of each name, which must
 // read it. Errors of kind Unprocessable get the name added to their pointer.
 func (r *Reader) Object(field func(name string) error) error {
@@ -114,7 +127,7 @@ func (r *Reader) Kind() Kind {
 	if r.pos >= len(r.data) {
 		return Nothing
 	}
-	return kindOf(r.data[r.pos])
+	return KindOf(r.data[r.pos])
 }
 
 func (r *Reader) expect(want Kind) error {

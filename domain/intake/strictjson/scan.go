@@ -27,7 +27,8 @@ func (k Kind) String() string {
 	return [...]string{"nothing", "null", "true or false", "a number", "a text", "a list", "an object"}[k]
 }
 
-func kindOf(c byte) Kind {
+// KindOf returns the kind of the value that begins with c.
+func KindOf(c byte) Kind {
 	switch {
 	case c == '{':
 		return Object
