@@ -45,7 +45,7 @@ func (b *Rulebook) RuleSet(ctx context.Context, stream events.StreamID, rules co
 	if err != nil {
 		return nil, fmt.Errorf("read rule set %s: %w", rules.Set, err)
 	}
-	if set, err = routing.Parse([]byte(f.Source)); err != nil {
+	if set, err = routing.Load([]byte(f.Source)); err != nil {
 		return nil, fmt.Errorf("compile rule set %s: %w", rules.Set, err)
 	}
 	b.keep(rules.Set, set)
