@@ -1,0 +1,148 @@
+package keyring
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"runtime"
+
+	"handoff/infra/keyring/seal"
+)
+
+// MasterKey opens a keyring. The zero value opens none. Formatting one shows
+// nothing of it.
+type MasterKey struct{ secret seal.Secret }
+
+// NewMasterKey returns the master key that consists of b, 32 random bytes.
+func NewMasterKey(b []byte) (MasterKey, error) {
+	s, err := seal.SecretFrom(b)
+	if err != nil {
+		return MasterKey{}, fmt.Errorf("master key: %w", err)
+	}
+	return MasterKey{secret: s}, nil
+}
+
+// Format implements fmt.Formatter: no verb shows anything.
+func (m MasterKey) Format(f fmt.State, verb rune) { m.secret.Format(f, verb) }
+
+// DefaultMasterKeyPath returns where the master key is kept unless the
+// administrator says otherwise, below the user's configuration directory: not
+// in the data directory, so that a copy of the data opens nothing.
+func DefaultMasterKeyPath(configDir string) string {
+	return filepath.Join(configDir, "handoff", "master.key")
+}
+
+// MasterKeyFor returns the master key at path for the data directory dir. It
+// makes a new one only where dir has no keyring yet: with a new key, a keyring
+// that exists could never be opened.
+func MasterKeyFor(dir, path string) (MasterKey, error) {
+	_, err := os.Stat(filepath.Join(dir, FileName))
+	switch {
+	case err == nil:
+		return LoadMasterKey(path)
+	case errors.Is(err, fs.ErrNotExist):
+		return LoadOrCreateMasterKey(path)
+	default:
+		return MasterKey{}, fmt.Errorf("look for %s: %w", FileName, err)
+	}
+}
+
+// LoadMasterKey reads the master key at path. It refuses a file that others may
+// read or that is not 32 bytes long; the error says what to do.
+func LoadMasterKey(path string) (key MasterKey, err error) {
+	f, err := os.Open(path) //nolint:gosec // the administrator names the file
+	if errors.Is(err, fs.ErrNotExist) {
+		return MasterKey{}, fmt.Errorf("there is no master key at %s: put back the key file of this data directory, from a backup or another machine, or name it in HANDOFF_KEY_FILE: %w", path, err)
+	}
+	if err != nil {
+		return MasterKey{}, fmt.Errorf("open the master key: %w", err)
+	}
+	defer func() { _ = f.Close() }()
+	if err := checkKeyFile(path, f); err != nil {
+		return MasterKey{}, err
+	}
+	b, err := io.ReadAll(io.LimitReader(f, seal.SecretSize+1))
+	if err != nil {
+		return MasterKey{}, fmt.Errorf("read the master key: %w", err)
+	}
+	return NewMasterKey(b)
+}
+
+// checkKeyFile looks at the open file, not at its path, which may change.
+func checkKeyFile(path string, f *os.File) error {
+	info, err := f.Stat()
+	switch {
+	case err != nil:
+		return fmt.Errorf("look at the master key: %w", err)
+	case !info.Mode().IsRegular():
+		return fmt.Errorf("the master key %s is no file: name the key file itself in HANDOFF_KEY_FILE", path)
+	case info.Mode().Perm()&0o077 != 0 && runtime.GOOS != "windows": // where the bits mean nothing
+		return fmt.Errorf("others may read the master key %s (mode %#o): make it yours alone with chmod 600, and think about whether somebody has read it", path, info.Mode().Perm())
+	case info.Size() != seal.SecretSize:
+		return fmt.Errorf("the master key %s has %d bytes, not %d: name another file in HANDOFF_KEY_FILE, or put the right one back from a backup", path, info.Size(), seal.SecretSize)
+	}
+	return nil
+}
+
+// LoadOrCreateMasterKey reads the master key at path, or makes one. A new key
+// is on disk before it is returned, whole, in a file of mode 0600; directories
+// that are missing are made with mode 0700. Where two do so at once both get
+// the same key.
+func LoadOrCreateMasterKey(path string) (MasterKey, error) {
+	if _, err := os.Stat(path); !errors.Is(err, fs.ErrNotExist) {
+		return LoadMasterKey(path)
+	}
+	if err := createMasterKey(path); err != nil && !errors.Is(err, fs.ErrExist) {
+		return MasterKey{}, fmt.Errorf("make a master key at %s: %w", path, err)
+	}
+	return LoadMasterKey(path)
+}
+
+// createMasterKey writes a temporary file and links it to path, which, unlike
+// renaming, never replaces a key that another process made meanwhile.
+func createMasterKey(path string) (err error) {
+	dir := filepath.Dir(path)
+	if err := makeDir(dir); err != nil {
+		return err
+	}
+	f, err := os.CreateTemp(dir, ".master-*.tmp") // mode 0600
+	if err != nil {
+		return err
+	}
+	_, err = f.Write(seal.NewSecret().Bytes())
+	err = errors.Join(err, f.Sync(), f.Close())
+	if err == nil {
+		err = os.Link(f.Name(), path)
+	}
+	return errors.Join(err, os.Remove(f.Name()), syncDir(dir))
+}
+
+// makeDir makes dir and what is missing above it, durably.
+func makeDir(dir string) error {
+	parent := filepath.Dir(dir)
+	if _, err := os.Stat(dir); err == nil || parent == dir {
+		return err
+	}
+	if err := makeDir(parent); err != nil {
+		return err
+	}
+	if err := os.Mkdir(dir, 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
+		return err
+	}
+	return syncDir(parent)
+}
+
+// syncDir makes the names in a directory durable.
+func syncDir(dir string) error {
+	if runtime.GOOS == "windows" { // which can't sync a directory
+		return nil
+	}
+	d, err := os.Open(dir) //nolint:gosec // the administrator names the directory
+	if err != nil {
+		return err
+	}
+	return errors.Join(d.Sync(), d.Close())
+}
