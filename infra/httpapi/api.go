@@ -12,6 +12,7 @@ import (
 	"iter"
 	"time"
 
+	"handoff/domain/audit"
 	"handoff/domain/connection"
 	"handoff/domain/conversation"
 	"handoff/domain/identity"
@@ -19,15 +20,6 @@ import (
 	"handoff/domain/listing"
 	"handoff/events"
 )
-
-// Request identifies a hand-off over repeated sendings.
-type Request struct {
-	// Key is the Idempotency-Key, else the webhook-id; may be empty.
-	Key string
-	// Strict: Key is an Idempotency-Key, which refuses another body.
-	Strict bool
-	Trace  string // W3C traceparent of the caller
-}
 
 // API is the set of operations that are served. A nil operation has no route.
 // Every operation takes the principal on whose behalf it runs; httpapi has
@@ -84,41 +76,25 @@ type API struct {
 	Healthy func(ctx context.Context) error
 }
 
-// Why explains a route in words and numbers.
-type Why struct {
-	EscalationID string       `json:"escalation_id"`
-	Queue        events.Queue `json:"queue"`
-	Rule         string       `json:"rule,omitempty"`
-	Fallback     bool         `json:"fallback"`
-	RuleSet      string       `json:"rule_set"`
-	Connection   string       `json:"connection_id"`
-	Version      int          `json:"connection_version"`
-	DecidedAt    time.Time    `json:"decided_at"`
-	Evaluator    string       `json:"evaluator"`
-	TimeZones    string       `json:"time_zones"`
-	// Sentence says it in one sentence; Lines say of each rule how it fared.
-	Sentence string   `json:"sentence"`
-	Lines    []string `json:"lines"`
-	// Erased: the customer's values are gone from the lines.
-	Erased bool  `json:"erased,omitempty"`
-	Moved  bool  `json:"moved,omitempty"`
-	Routes []Why `json:"earlier,omitempty"` // decisions before this one
-}
-
-// Erasure says what is to be erased: one of its fields, and why.
-type Erasure struct {
-	Escalation    string `json:"escalation_id,omitempty"`
-	CustomerID    string `json:"customer_id,omitempty"`
-	CustomerEmail string `json:"customer_email,omitempty"`
-	CustomerPhone string `json:"customer_phone,omitempty"`
-	Reason        string `json:"reason,omitempty"`
-}
-
-// Erased says what was erased.
-type Erased struct {
-	Conversations int `json:"conversations"`
-	Facts         int `json:"facts"` // whose private part is unreadable now
-}
+// What the operations return stands with what it is about.
+type (
+	// Why is audit.Why.
+	Why = audit.Why
+	// Past is audit.Past.
+	Past = audit.Past
+	// PastEscalation is audit.PastEscalation.
+	PastEscalation = audit.PastEscalation
+	// Verified is audit.Verified.
+	Verified = audit.Verified
+	// Breach is audit.Breach.
+	Breach = audit.Breach
+	// Erasure is conversation.Erasure.
+	Erasure = conversation.Erasure
+	// Erased is conversation.Erased.
+	Erased = conversation.Erased
+	// Request is conversation.Sending.
+	Request = conversation.Sending
+)
 
 // Key is an API key without its secret.
 type Key struct {
@@ -136,43 +112,4 @@ type NewKey struct {
 	Connection string        `json:"connection_id,omitempty"`
 	Name       string        `json:"name,omitempty"`
 	ValidFor   time.Duration `json:"-"`
-}
-
-// Past is a connection at an instant.
-type Past struct {
-	At          time.Time        `json:"at"`
-	Position    int64            `json:"position"` // of the last fact that counts
-	Facts       int64            `json:"facts"`
-	Connection  connection.State `json:"connection"`
-	Escalations []PastEscalation `json:"escalations"`
-	More        bool             `json:"more,omitempty"` // the list was too long
-	Open        int              `json:"open"`
-	Queues      map[string]int   `json:"queues,omitempty"` // open escalations by queue
-}
-
-// PastEscalation is an escalation at an instant.
-type PastEscalation struct {
-	ID         string                  `json:"id"`
-	Escalation conversation.Escalation `json:"escalation"`
-}
-
-// Verified is the outcome of a verification.
-type Verified struct {
-	OK       bool     `json:"ok"`
-	Facts    int64    `json:"facts"`
-	Streams  int64    `json:"streams"`
-	Head     string   `json:"head"` // one hash over all streams
-	Position int64    `json:"position"`
-	Problems []Breach `json:"problems,omitempty"`
-	// Against is how the head that was given compares: same, grown or broken.
-	Against string `json:"against,omitempty"`
-}
-
-// Breach says where something breaks.
-type Breach struct {
-	Fact     string `json:"fact,omitempty"`
-	Stream   string `json:"stream,omitempty"`
-	Position int64  `json:"position,omitempty"`
-	Code     string `json:"code"` // chain-broken, gap, state-differs, blob-missing, head-differs
-	Detail   string `json:"detail"`
 }
