@@ -1,8 +1,8 @@
 package connection
 
 import (
+	"cmp"
 	"fmt"
-	"regexp"
 	"slices"
 	"time"
 
@@ -11,12 +11,6 @@ import (
 
 	"handoff/domain/fault"
 	"handoff/events"
-)
-
-// Limits of a connection.
-const (
-	MaxEndpoints = 16
-	MaxText      = 256
 )
 
 // To addresses a command to a connection's stream.
@@ -143,7 +137,7 @@ func decide(s State, cmd eh.Command) ([]events.Fact, error) {
 // request opens a connection. One whose steps failed may be requested again,
 // with what was wrong set right: the steps begin anew and repeat nothing.
 func request(s State, c Request) ([]events.Fact, error) {
-	if err := checkRequest(c.Fact); err != nil {
+	if err := checkRequest(c); err != nil {
 		return nil, err
 	}
 	var facts []events.Fact
@@ -158,7 +152,7 @@ func request(s State, c Request) ([]events.Fact, error) {
 	for i := range c.Endpoints {
 		more, err := setEndpoint(s, SetEndpoint{Fact: c.Endpoints[i]})
 		if err != nil {
-			return nil, err
+			return nil, within(fmt.Sprintf("/endpoints/%d", i), err)
 		}
 		facts, s = append(facts, more...), fold(s, more)
 	}
@@ -177,36 +171,6 @@ func fold(s State, facts []events.Fact) State {
 		s = evolve(s, f)
 	}
 	return s
-}
-
-// idShape is what a connection or endpoint may be called: it stands in URLs.
-var idShape = regexp.MustCompile(`^[a-z0-9](?:[a-z0-9-]{0,62}[a-z0-9])?$`)
-
-// ValidID reports whether id may name a connection or an endpoint.
-func ValidID(id string) bool { return idShape.MatchString(id) }
-
-func checkRequest(f events.ConnectionRequested) error {
-	if !ValidID(f.Connection) {
-		return fault.Newf(fault.Unprocessable, "connection-name-invalid",
-			"%q can't name a connection: use 1 to 64 lower-case letters, digits and hyphens.", f.Connection).At("/name")
-	}
-	if f.Notice.AcceptedBy == "" || f.Notice.TextVersion == "" {
-		return fault.New(fault.Unprocessable, "notice-not-acknowledged",
-			"Nobody acknowledged the notice: conversations leave the bot's platform with all that the bot knew, and bots are not for emergencies. "+
-				"Say who accepts it (notice.accepted_by) and which text (notice.text_version).").At("/notice")
-	}
-	if f.Hub.Type == "" || f.Hub.Organisation == "" {
-		return fault.New(fault.Unprocessable, "hub-incomplete", "The hub needs a type and an organisation.").At("/hub")
-	}
-	for pointer, v := range map[string]string{
-		"/bot/id": f.Bot.ID, "/bot/name": f.Bot.Name, "/bot/version": f.Bot.Version, "/hub/organisation": f.Hub.Organisation,
-		"/hub/application_id": f.Hub.ApplicationID, "/notice/accepted_by": f.Notice.AcceptedBy, "/notice/text_version": f.Notice.TextVersion,
-	} {
-		if len(v) > MaxText {
-			return fault.Newf(fault.Unprocessable, "limit-exceeded", "At most %d bytes are allowed here.", MaxText).At(pointer)
-		}
-	}
-	return nil
 }
 
 // rank orders the statuses of a connection that is being set up.
@@ -234,12 +198,8 @@ func setEndpoint(s State, c SetEndpoint) ([]events.Fact, error) {
 	if !s.Active() {
 		return nil, notActive(s)
 	}
-	if !ValidID(f.Endpoint) {
-		return nil, fault.Newf(fault.Unprocessable, "endpoint-name-invalid",
-			"%q can't name an endpoint: use 1 to 64 lower-case letters, digits and hyphens.", f.Endpoint).At("/id")
-	}
-	if f.Mode != ModeThin && f.Mode != ModeFull {
-		return nil, fault.Newf(fault.Unprocessable, "endpoint-mode-invalid", "An endpoint's mode is thin or full, not %q.", f.Mode).At("/mode")
+	if err := checkEndpoint(f); err != nil {
+		return nil, err
 	}
 	old, there := s.Endpoint(f.Endpoint)
 	if there && old.Disabled == "" && old.URL == f.URL && old.Mode == f.Mode && slices.Equal(old.Events, f.Events) {
@@ -259,12 +219,17 @@ func disableEndpoint(s State, c DisableEndpoint) ([]events.Fact, error) {
 	if e.Disabled != "" {
 		return nil, nil
 	}
-	return []events.Fact{&c.Fact}, nil
+	f := c.Fact
+	f.Code = cmp.Or(f.Code, "removed")
+	return []events.Fact{&f}, nil
 }
 
 func adoptRules(s State, c AdoptRules) ([]events.Fact, error) {
 	if !s.Active() {
 		return nil, notActive(s)
+	}
+	if c.Fact.RuleSet == "" {
+		return nil, fault.New(fault.Unprocessable, "rules-missing", "There are no rules to adopt.").At("/rules")
 	}
 	if s.Rules.Set == c.Fact.RuleSet {
 		return nil, nil
@@ -272,16 +237,30 @@ func adoptRules(s State, c AdoptRules) ([]events.Fact, error) {
 	return []events.Fact{&c.Fact}, nil
 }
 
-// failStep records a failure once: the same again says nothing new.
+// failStep records a failure once: the same again says nothing new, nor does one
+// of a step that another attempt took meanwhile.
 func failStep(s State, c FailStep) ([]events.Fact, error) {
 	f := c.Fact
-	if s.Session != c.Session || !s.Active() || s.Status == Ready {
+	if s.Session != c.Session || !s.Active() || s.Status == Ready || taken(s, f.Step) {
 		return nil, nil
 	}
 	if s.Failure != nil && *s.Failure == (Failure{Step: f.Step, Code: f.Code, Detail: f.Detail, Permanent: f.Permanent}) {
 		return nil, nil
 	}
 	return []events.Fact{&f}, nil
+}
+
+// The steps of connecting, as StepFailed names them.
+const (
+	StepApplication = "application"
+	StepChannel     = "channel"
+	StepReady       = "ready"
+)
+
+// taken reports whether the connection has taken a step already.
+func taken(s State, step string) bool {
+	to, ok := map[string]Status{StepApplication: AppRegistered, StepChannel: ChannelEnabled, StepReady: Ready}[step]
+	return ok && rank(s.Status) >= rank(to)
 }
 
 func disconnect(s State, c Disconnect) ([]events.Fact, error) {

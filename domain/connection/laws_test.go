@@ -1,0 +1,112 @@
+package connection_test
+
+import (
+	"strings"
+	"testing"
+
+	eh "github.com/looplab/eventhorizon"
+	"pgregory.net/rapid"
+
+	"handoff/domain/connection"
+	"handoff/events"
+	"handoff/tests/scenario"
+)
+
+func TestLaws(t *testing.T) {
+	t.Parallel()
+	scenario.Laws(t, connection.Decider, command, promises)
+}
+
+// promises is what a connection is at any time.
+func promises(t *rapid.T, s connection.State, facts []events.Fact) {
+	if s.Version != len(facts) || len(s.Endpoints) > connection.MaxEndpoints {
+		t.Fatalf("version %d after %d facts, %d endpoints", s.Version, len(facts), len(s.Endpoints))
+	}
+	if s.Status == connection.Ready && (s.Rules.Set == "" || s.Failure != nil) {
+		t.Fatalf("ready with rules %q and failure %+v", s.Rules.Set, s.Failure)
+	}
+	if (s.End != nil) != (s.Status == connection.Disconnected) {
+		t.Fatalf("%s, and its end is %+v", s.Status, s.End)
+	}
+	if s.Rules.Version > 0 {
+		if f, ok := facts[s.Rules.Version-1].(*events.RulesAdopted); !ok || f.RuleSet != s.Rules.Set {
+			t.Fatalf("the rules %s are not those of fact %d", s.Rules.Set, s.Rules.Version)
+		}
+	}
+	seen := map[string]bool{}
+	for _, e := range s.Endpoints {
+		if seen[e.ID] || !connection.ValidID(e.ID) {
+			t.Fatalf("endpoint %q is there twice or can't be named", e.ID)
+		}
+		seen[e.ID] = true
+	}
+}
+
+var (
+	names    = rapid.SampledFrom([]string{"desk", "log", "b", "c", "d", "e", "f", "g", "h", "i", "j", "k", "l", "m", "n", "o", "p", "q", "", "Not valid"})
+	modes    = rapid.SampledFrom([]string{"thin", "full", "thin", "full", ""})
+	short    = rapid.SampledFrom([]string{"a", "b", ""})
+	texts    = rapid.SampledFrom([]string{"a", "b", "", strings.Repeat("x", 300)})
+	sets     = rapid.SampledFrom([]string{"sha256:1", "sha256:2", ""})
+	policies = rapid.SampledFrom([]string{events.PolicyDrain, events.PolicyMove, "", "drop"})
+	stages   = rapid.SampledFrom([]string{"application", "channel", "ready", ""})
+)
+
+// command draws from values so few that they meet again; steps are mostly those
+// that come next.
+func command(t *rapid.T, s connection.State) eh.Command {
+	session := s.Session - rapid.SampledFrom([]int{0, 0, 0, 1, -1}).Draw(t, "session")
+	switch rapid.IntRange(0, 11).Draw(t, "command") {
+	case 0:
+		return anyRequest(t)
+	case 1, 2:
+		return connection.RegisterApp{Session: session, Fact: *registered(short.Draw(t, "app"))}
+	case 3, 4:
+		return connection.EnableChannel{Session: session, Fact: events.ChannelEnabled{Channel: short.Draw(t, "channel")}}
+	case 5, 6:
+		return connection.MakeReady{Session: session}
+	case 7:
+		return connection.SetEndpoint{Fact: anyEndpoint(t)}
+	case 8:
+		return connection.DisableEndpoint{Fact: events.EndpointDisabled{Endpoint: names.Draw(t, "endpoint"), Code: short.Draw(t, "code")}}
+	case 9:
+		return connection.AdoptRules{Fact: *rules(sets.Draw(t, "set"))}
+	case 10:
+		f := failure(stages.Draw(t, "step"), short.Draw(t, "code"))
+		f.Permanent = rapid.Bool().Draw(t, "permanent")
+		return connection.FailStep{Session: session, Fact: *f}
+	}
+	return anyDisconnect(t)
+}
+
+func anyRequest(t *rapid.T) eh.Command {
+	f := requested()
+	f.Connection = rapid.SampledFrom([]string{"store", "store", "Not valid"}).Draw(t, "name")
+	f.Bot.ID, f.Bot.Version, f.Hub.ApplicationID = short.Draw(t, "bot"), texts.Draw(t, "version"), texts.Draw(t, "app")
+	if rapid.Bool().Draw(t, "with regions") {
+		f.Regions = &events.Regions{Log: texts.Draw(t, "region")}
+	}
+	c := connection.Request{Fact: *f}
+	for range rapid.IntRange(0, 3).Draw(t, "endpoints") {
+		c.Endpoints = append(c.Endpoints, anyEndpoint(t))
+	}
+	if rapid.Bool().Draw(t, "with rules") {
+		c.Rules = rules(sets.Draw(t, "set"))
+	}
+	return c
+}
+
+func anyEndpoint(t *rapid.T) events.EndpointSet {
+	return events.EndpointSet{
+		Endpoint: names.Draw(t, "endpoint"), URL: texts.Draw(t, "url"), Mode: modes.Draw(t, "mode"),
+		Events: rapid.SliceOfN(short, 0, 2).Draw(t, "events"),
+	}
+}
+
+func anyDisconnect(t *rapid.T) eh.Command {
+	f := events.Disconnected{Policy: policies.Draw(t, "policy"), Target: short.Draw(t, "target"), Reason: short.Draw(t, "reason")}
+	if rapid.Bool().Draw(t, "with deadline") {
+		f.Deadline = new(noon())
+	}
+	return connection.Disconnect{Fact: f}
+}
