@@ -65,6 +65,9 @@ func evolve(s State, f events.Fact) State {
 func decide(s State, cmd eh.Command) ([]events.Fact, error) {
 	switch c := cmd.(type) {
 	case Reserve:
+		if c.Fact.Tenant == "" || c.Fact.Connection == "" {
+			return nil, fault.New(fault.Unprocessable, "reservation-incomplete", "An application id is reserved for one connection of one tenant.")
+		}
 		switch s {
 		case State{}:
 			return []events.Fact{&c.Fact}, nil
@@ -73,7 +76,7 @@ func decide(s State, cmd eh.Command) ([]events.Fact, error) {
 		}
 		return nil, taken(s, c.Fact)
 	case Release:
-		if s != (State{Tenant: c.Fact.Tenant, Connection: c.Fact.Connection}) {
+		if s == (State{}) || s != (State{Tenant: c.Fact.Tenant, Connection: c.Fact.Connection}) {
 			return nil, nil
 		}
 		return []events.Fact{&c.Fact}, nil
