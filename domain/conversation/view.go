@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"maps"
 	"slices"
+	"strings"
 	"time"
 
 	"handoff/domain/transcript"
@@ -51,30 +52,55 @@ type Viewer struct {
 // had a private part whose key is destroyed.
 func (v *Viewer) Observe(h events.Header, f events.Fact, erased bool) {
 	v.state = evolve(v.state, f)
-	if raised, ok := f.(*events.EscalationRaised); ok {
-		v.views = append(v.views, View{Raised: *raised})
+	switch f := f.(type) {
+	case *events.EscalationRaised:
+		v.views = append(v.views, View{Raised: *f})
+	case *events.ContextErased:
+		for i := range v.views {
+			v.views[i].forget()
+		}
 	}
-	if _, ok := f.(*events.ContextErased); ok {
-		v.note(h, f)
-		return
+	if w := v.concerned(f); w != nil {
+		w.observe(h, f, erased)
+		w.Timeline = append(w.Timeline, Entry{Version: h.Version, At: h.At(), Type: h.Type, Actor: h.Actor, Message: words(f)})
 	}
-	if len(v.views) == 0 {
-		return
+	for i := range v.views {
+		if e, ok := v.state.Escalation(v.views[i].Raised.Number); ok {
+			v.views[i].Escalation = e
+		}
 	}
-	last := &v.views[len(v.views)-1]
-	last.observe(h, f, erased)
-	v.note(h, f)
 }
 
-// note adds the fact to the history of the escalation it falls into, and brings
-// the state of the last one up to date.
-func (v *Viewer) note(h events.Header, f events.Fact) {
-	if len(v.views) == 0 {
-		return
+// concerned returns the view of the escalation that a fact belongs to: the last
+// one, but a transcript may be read so late that the next one was raised.
+func (v *Viewer) concerned(f events.Fact) *View {
+	number := len(v.views)
+	switch f := f.(type) {
+	case *events.TranscriptStored:
+		number = f.Number
+	case *events.TranscriptMissing:
+		number = f.Number
 	}
-	last := &v.views[len(v.views)-1]
-	last.Escalation = v.state.Last
-	last.Timeline = append(last.Timeline, Entry{Version: h.Version, At: h.At(), Type: h.Type, Actor: h.Actor, Message: words(f)})
+	if number < 1 || number > len(v.views) {
+		return nil
+	}
+	return &v.views[number-1]
+}
+
+// forget drops what is private. The key is destroyed after the fact that says
+// so, and until then private parts still open.
+func (w *View) forget() {
+	w.Erased = w.Erased || w.Context != nil
+	w.Context = nil
+	w.Routes, w.Timeline = slices.Clone(w.Routes), slices.Clone(w.Timeline)
+	for i := range w.Routes {
+		r := &w.Routes[i]
+		r.Erased = r.Erased || len(r.Fact.Misses) > 0
+		r.Fact.Misses = nil
+	}
+	for i := range w.Timeline {
+		w.Timeline[i].Message = ""
+	}
 }
 
 func (w *View) observe(h events.Header, f events.Fact, erased bool) {
@@ -147,7 +173,7 @@ func Merge(older, newer *events.Context) *events.Context {
 		c.Wishes = newer.Wishes
 	}
 	c.Variables, c.Extensions = overlay(older.Variables, newer.Variables), overlay(older.Extensions, newer.Extensions)
-	c.VariableChanges = append(slices.Clone(older.VariableChanges), newer.VariableChanges...)
+	c.VariableChanges = changes(older.VariableChanges, newer.VariableChanges)
 	c.Transcript, _ = transcript.Merge(older.Transcript, newer.Transcript)
 	return &c
 }
@@ -167,6 +193,29 @@ func union(a, b []string) []string {
 		}
 	}
 	return out
+}
+
+// changes may be thousands, so that each can't be compared with each.
+func changes(a, b []events.VariableChange) []events.VariableChange {
+	known := make(map[string]bool, len(a))
+	for _, c := range a {
+		known[changeKey(c)] = true
+	}
+	out := slices.Clone(a)
+	for _, c := range b {
+		if !known[changeKey(c)] {
+			out = append(out, c)
+		}
+	}
+	return out
+}
+
+func changeKey(c events.VariableChange) string {
+	at := ""
+	if c.At != nil {
+		at = c.At.UTC().String()
+	}
+	return strings.Join([]string{c.Name, c.Topic, at, string(c.Value)}, "\x00")
 }
 
 func overlay(a, b map[string]json.RawMessage) map[string]json.RawMessage {
