@@ -43,19 +43,23 @@ func TestBreaker(t *testing.T) {
 		stop() // what it knows survives
 		stop = start()
 		time.Sleep(9 * time.Second)
+		synctest.Wait()
 		if n := len(d.events()); n != 4 {
 			t.Errorf("%d attempts while the breaker is open, want 4", n)
 		}
 		time.Sleep(2 * time.Second) // half-open: one probe, the oldest
+		synctest.Wait()
 		if all := d.events(); len(all) != 5 || all[4] != "desk c0@1" {
 			t.Errorf("attempts = %q, want one probe", all)
 		}
 		down = false
 		time.Sleep(18 * time.Second) // the second rest is 20 s
+		synctest.Wait()
 		if n := len(d.events()); n != 5 {
 			t.Errorf("%d attempts during the second rest", n)
 		}
 		time.Sleep(2 * time.Second)
+		synctest.Wait()
 		if n, left := len(d.events()), list(t, q, delivery.None); n != 5+9 || len(left) > 0 {
 			t.Errorf("%d attempts, left %q", n, left)
 		}
@@ -88,6 +92,7 @@ func TestNothingWaitsForEver(t *testing.T) {
 			put(t, q, item("desk", fmt.Sprint("c", i), 1), item("desk", fmt.Sprint("c", i), 2))
 		}
 		time.Sleep(delivery.MaxAge + time.Hour)
+		synctest.Wait()
 		if left := list(t, q, delivery.Pending); len(left) > 0 {
 			t.Errorf("%d are pending after %s", len(left), delivery.MaxAge)
 		}
@@ -113,6 +118,7 @@ func TestErrorsOfOurOwn(t *testing.T) {
 		defer start()()
 		put(t, q, item("desk", "a", 1), item("desk", "b", 1))
 		time.Sleep(time.Hour)
+		synctest.Wait()
 		if n != 8 {
 			t.Errorf("%d attempts, want 8: our errors are no failures of the endpoint", n)
 		}
@@ -156,11 +162,12 @@ func TestOrderUnderFailuresAndRestarts(t *testing.T) {
 			for c := range 12 {
 				put(t, q, item("desk", fmt.Sprint("c", c), n), item("log", fmt.Sprint("c", c), n))
 			}
-			time.Sleep(1500 * time.Millisecond)
+			time.Sleep(1500 * time.Millisecond) // some are under way when it stops
 			stop()
 		}
 		defer start()()
 		time.Sleep(6 * time.Hour)
+		synctest.Wait()
 		want := []int{1, 2, 3, 4, 5, 6, 7, 8, 9, 10}
 		for lane, all := range got {
 			if !slices.Equal(all, want) {

@@ -166,11 +166,13 @@ func TestOrderInsideALane(t *testing.T) {
 		synctest.Wait()
 		put(t, q, item("desk", "b", 1))
 		time.Sleep(90 * time.Minute)
+		synctest.Wait()
 		d.want(t, "desk a@1", "desk b@1", "desk a@1")
 		if behind, _, _ := q.Find(t.Context(), item("desk", "a", 2).ID); !behind.Behind {
 			t.Errorf("a@2 is not behind: %+v", behind)
 		}
 		time.Sleep(time.Hour)
+		synctest.Wait()
 		d.want(t, "desk a@1", "desk b@1", "desk a@1", "desk a@1", "desk a@2", "desk a@3")
 		if got := list(t, q, delivery.Parked); !slices.Equal(got, []string{"desk a@1"}) {
 			t.Errorf("parked = %q", got)
@@ -244,6 +246,7 @@ func TestHurry(t *testing.T) {
 		synctest.Wait()
 		d.want(t, "desk a@1", "desk b@1", "desk a@1") // b failed and keeps its pause
 		time.Sleep(11 * time.Second)
+		synctest.Wait()
 		d.want(t, "desk a@1", "desk b@1", "desk a@1", "desk b@1")
 	})
 }
@@ -274,6 +277,7 @@ func TestLimits(t *testing.T) {
 		}
 		defer start()()
 		time.Sleep(15 * time.Second)
+		synctest.Wait()
 		if len(d.events()) != 90 || len(list(t, q, delivery.None)) > 0 {
 			t.Errorf("%d attempts in 15 s, want all 90", len(d.events()))
 		}
