@@ -60,6 +60,8 @@ type Transcript struct {
 	URL      string    `json:"url,omitempty"`
 	// Complete is the bot's claim that no message is missing.
 	Complete bool `json:"complete,omitempty"`
+	// Extensions are what a transcript file held beside its messages.
+	Extensions map[string]json.RawMessage `json:"extensions,omitempty"`
 }
 
 // Who wrote a message.

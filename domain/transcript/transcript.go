@@ -8,6 +8,7 @@ package transcript
 
 import (
 	"encoding/json"
+	"maps"
 	"strings"
 
 	"handoff/events"
@@ -81,6 +82,13 @@ func Merge(earlier, later *events.Transcript) (merged *events.Transcript, added 
 	m.Complete = later.Complete || earlier.Complete && len(fresh) == 0
 	if later.URL != "" {
 		m.URL = later.URL
+	}
+	if len(later.Extensions) > 0 {
+		m.Extensions = maps.Clone(earlier.Extensions)
+		if m.Extensions == nil {
+			m.Extensions = make(map[string]json.RawMessage, len(later.Extensions))
+		}
+		maps.Copy(m.Extensions, later.Extensions)
 	}
 	return &m, len(fresh)
 }

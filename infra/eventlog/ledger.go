@@ -18,8 +18,12 @@ import (
 // was faster. Each round, somebody's commit succeeded.
 const maxAttempts = 200
 
+// CodeErased is the code of the fault, of kind Gone, for a key that was
+// destroyed.
+const CodeErased = "context-erased"
+
 // Sealer keeps what is private. Sealing makes the key at its first use, durably;
-// opening with a destroyed key is a fault of kind Gone.
+// sealing or opening with a destroyed key is a fault CodeErased.
 type Sealer interface {
 	Seal(ctx context.Context, tenant string, key events.KeyID, aad, plain []byte) ([]byte, error)
 	Open(ctx context.Context, tenant string, key events.KeyID, aad, sealed []byte) ([]byte, error)
@@ -91,11 +95,19 @@ func Execute[S any](ctx context.Context, l *Ledger, d domain.Decider[S], at Stre
 	}
 	for range maxAttempts {
 		r, err := try(ctx, l, d, at, by, prepare)
-		if _, conflict := errors.AsType[*ConflictError](err); !conflict {
+		if !outdated(err) {
 			return r, err
 		}
 	}
 	return Result[S]{}, fault.Newf(fault.Unavailable, "too-many-writers", "Too many requests change the same %s at once; try again.", d.Kind)
+}
+
+// outdated reports whether a decision failed because the state it was made upon
+// is old: another writer was faster, or erased the stream and destroyed the key
+// that was to be sealed with.
+func outdated(err error) bool {
+	_, conflict := errors.AsType[*ConflictError](err)
+	return conflict || fault.Is(err, CodeErased)
 }
 
 func try[S any](ctx context.Context, l *Ledger, d domain.Decider[S], at Stream, by Origin, prepare func(S) (eh.Command, error)) (Result[S], error) {

@@ -42,28 +42,20 @@ func (v *Vault) Secrets(ctx context.Context, tenant, connection, endpoint string
 // Ensure makes a secret where there is none. It returns the text of the secret
 // only if it made it.
 func (v *Vault) Ensure(ctx context.Context, tenant, connection, endpoint string) (secret string, err error) {
-	rows, err := v.ring.SecretVersions(ctx, tenant, name(connection, endpoint))
-	if err != nil || len(rows) > 0 {
+	s := standardwebhooks.Generate()
+	made, err := v.ring.EnsureSecret(ctx, tenant, name(connection, endpoint), []byte(s.Reveal()))
+	if err != nil || !made {
 		return "", err
 	}
-	return v.Rotate(ctx, tenant, connection, endpoint)
+	return s.Reveal(), nil
 }
 
 // Rotate makes a new secret and returns its text, which can't be had again. The
 // one before it stays valid, any older one does not.
 func (v *Vault) Rotate(ctx context.Context, tenant, connection, endpoint string) (secret string, err error) {
-	s, n := standardwebhooks.Generate(), name(connection, endpoint)
-	if _, err := v.ring.AddSecret(ctx, tenant, n, []byte(s.Reveal())); err != nil {
-		return "", fmt.Errorf("store signing secret of connection %s: %w", connection, err)
-	}
-	rows, err := v.ring.SecretVersions(ctx, tenant, n)
-	if err != nil {
-		return "", fmt.Errorf("read signing secrets of connection %s: %w", connection, err)
-	}
-	for _, old := range rows[min(len(rows), overlap):] {
-		if err := v.ring.RetireSecret(ctx, tenant, n, old.Version); err != nil {
-			return "", fmt.Errorf("retire signing secret of connection %s: %w", connection, err)
-		}
+	s := standardwebhooks.Generate()
+	if _, err := v.ring.RotateSecret(ctx, tenant, name(connection, endpoint), []byte(s.Reveal())); err != nil {
+		return "", fmt.Errorf("rotate signing secret of connection %s: %w", connection, err)
 	}
 	return s.Reveal(), nil
 }

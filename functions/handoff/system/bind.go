@@ -1,0 +1,93 @@
+package system
+
+import (
+	"context"
+
+	"handoff/domain/emission"
+	"handoff/events"
+	"handoff/functions/api"
+	"handoff/functions/appregistered"
+	"handoff/functions/auditreplay"
+	"handoff/functions/channelenabled"
+	"handoff/functions/connectionrequested"
+	"handoff/functions/deadline"
+	"handoff/functions/deliver"
+	"handoff/functions/disconnected"
+	"handoff/functions/escalationraised"
+	"handoff/functions/transcriptfetch"
+	"handoff/functions/webhook"
+	"handoff/infra/genericdesk"
+	"handoff/infra/safehttp"
+	"handoff/infra/subscription"
+	"handoff/infra/transcripthttp"
+	"handoff/infra/webhookout"
+)
+
+// bound are the functions with their adapters.
+type bound struct {
+	webhook             *webhook.Handler
+	api                 *api.Handler
+	audit               *auditreplay.Handler
+	connectionRequested *connectionrequested.Handler
+	appRegistered       *appregistered.Handler
+	channelEnabled      *channelenabled.Handler
+	escalationRaised    *escalationraised.Handler
+	disconnected        *disconnected.Handler
+	transcripts         *transcriptfetch.Handler
+	deadline            *deadline.Handler
+	deliver             *deliver.Handler
+}
+
+func (s *System) bind() {
+	c, keys := s.cfg, s.Keyring
+	desk := genericdesk.Provider{}
+	out := safehttp.Options{Allow: c.Allow, Timeout: c.Timeout}
+	in := safehttp.Options{Allow: c.Allow, MaxBody: transcripthttp.MaxBytes + 1, Timeout: c.Timeout}
+	b := bound{
+		webhook: &webhook.Handler{
+			Ledger: s.Ledger, Keys: keys, Fingerprints: keys, Router: s.rules, Now: c.Now, Log: c.Log, Lifetime: c.Lifetime,
+		},
+		api: &api.Handler{
+			Ledger: s.Ledger, Keys: keys, Destroyer: keys, Secrets: s.Vault, Issuer: keys.APIKeys(), Rules: s.rules,
+			Lists: lists{s}, Now: c.Now, Drain: c.Drain,
+			CheckURL: func(ctx context.Context, url string) error { return safehttp.CheckURL(ctx, url, out) },
+		},
+		audit:               &auditreplay.Handler{Ledger: s.Ledger, Feed: s.Log, Walker: s.Log, Streams: keys},
+		connectionRequested: &connectionrequested.Handler{Ledger: s.Ledger, Applications: desk, Streams: keys},
+		appRegistered:       &appregistered.Handler{Ledger: s.Ledger, Channels: desk},
+		channelEnabled:      &channelenabled.Handler{Ledger: s.Ledger, Hub: desk},
+		escalationRaised:    &escalationraised.Handler{Ledger: s.Ledger, Streams: keys, Router: s.rules, Now: c.Now, Drain: api.DefaultDrain},
+		transcripts:         &transcriptfetch.Handler{Ledger: s.Ledger, Now: c.Now, Fetcher: transcripthttp.Fetcher{Client: safehttp.NewClient(in)}},
+		deadline:            &deadline.Handler{Ledger: s.Ledger, Now: c.Now},
+		deliver: &deliver.Handler{
+			Ledger: s.Ledger, Streams: keys, Queue: s.queue, Now: c.Now, Builder: emission.Builder{Base: c.PublicURL},
+			Sender: webhookout.NewSender(safehttp.NewClient(out), s.Vault, c.Version, c.Now),
+		},
+	}
+	b.disconnected = &disconnected.Handler{
+		Ledger: s.Ledger, Escalations: lists{s}, Settler: b.escalationRaised, Applications: b.connectionRequested,
+	}
+	s.bound = b
+}
+
+// functions says which function is told of which facts.
+func (s *System) functions() []subscription.Subscription {
+	b := s.bound
+	on := func(name string, handle func(context.Context, events.Notification) error, types ...string) subscription.Subscription {
+		return subscription.Subscription{Name: name, Types: types, Handle: handle}
+	}
+	return []subscription.Subscription{
+		on("connectionrequested", b.connectionRequested.Handle, "ConnectionRequested"),
+		on("appregistered", b.appRegistered.Handle, "AppRegistered"),
+		on("channelenabled", b.channelEnabled.Handle, "ChannelEnabled"),
+		on("escalationraised", b.escalationRaised.Handle, "EscalationRaised"),
+		on("disconnected", b.disconnected.Handle, "Disconnected"),
+		on("transcriptfetch", b.transcripts.Handle, "EscalationRaised"),
+		on("deliver", b.deliver.Handle, deliver.Types()...),
+		on("finisherasure", b.api.FinishErasure, "ContextErased"),
+	}
+}
+
+func (s *System) projections() []subscription.Projection {
+	return []subscription.Projection{s.Directory.Projection()}
+}

@@ -1,0 +1,41 @@
+package system
+
+import (
+	"context"
+	"time"
+)
+
+// How deadlines are kept: the list of open escalations is the timer, so it
+// survives whatever the program does not.
+const (
+	deadlineBatch = 256
+	// deadlinePause is the longest pause between two looks: a deadline that is
+	// set meanwhile may be earlier than all others.
+	deadlinePause = time.Second
+)
+
+// deadlines ends escalations whose deadline has come, until ctx ends.
+func (s *System) deadlines(ctx context.Context) error {
+	for {
+		due, next, err := s.Directory.Due(ctx, s.cfg.Now(), deadlineBatch)
+		if err != nil && ctx.Err() == nil {
+			s.cfg.Log.ErrorContext(ctx, "deadlines could not be read", "error", err)
+		}
+		failed := false
+		for _, d := range due {
+			if err := s.bound.deadline.Handle(ctx, d.Stream, d.Number); err != nil && ctx.Err() == nil {
+				failed = true
+				s.cfg.Log.ErrorContext(ctx, "escalation not ended at its deadline", "stream", d.Stream.String(), "number", d.Number, "error", err)
+			}
+		}
+		pause := deadlinePause
+		if wait := next.Sub(s.cfg.Now()); !failed && !next.IsZero() && wait < pause {
+			pause = max(wait, 0)
+		}
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-time.After(pause):
+		}
+	}
+}
