@@ -3,6 +3,7 @@ package httpapi
 import (
 	"cmp"
 	"context"
+	"errors"
 	"net/http"
 	"net/url"
 	"slices"
@@ -67,6 +68,9 @@ func (s *server) authenticate(x *exchange, r *http.Request) error {
 		return err
 	}
 	x.by, err = s.Authenticate(r.Context(), token)
+	if err == nil && x.by.Role == "" {
+		return errors.New("authenticated a principal without a role")
+	}
 	return err
 }
 
@@ -93,13 +97,9 @@ func checkPath(r *http.Request) error {
 	if id := r.PathValue("endpoint"); id != "" && !connection.ValidID(id) {
 		return fault.New(fault.NotFound, "endpoint-not-found", "The connection has no such endpoint.")
 	}
-	for name, missing := range map[string]error{
-		"escalation": fault.New(fault.NotFound, "escalation-not-found", "There is no such escalation."),
-		"delivery":   fault.New(fault.NotFound, "delivery-not-found", "There is no such delivery."),
-		"key":        fault.New(fault.NotFound, "key-not-found", "There is no such key."),
-	} {
+	for _, name := range [...]string{"escalation", "delivery", "key"} {
 		if id := r.PathValue(name); id != "" && !isID(id) {
-			return missing
+			return fault.Newf(fault.NotFound, name+"-not-found", "There is no such %s.", name)
 		}
 	}
 	return nil

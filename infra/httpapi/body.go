@@ -1,9 +1,9 @@
 package httpapi
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
-	"io"
 	"mime"
 	"net/http"
 	"strings"
@@ -30,6 +30,9 @@ func isYAML(t string) (bool, string) {
 
 const mediaYAML = "application/yaml"
 
+// trusted is how much memory a request gets on its word that it will need it.
+const trusted = 64 << 10
+
 // body reads the raw body of a request, up to the limit and no byte further.
 func (s *server) body(x *exchange, r *http.Request, ok accepts) ([]byte, error) {
 	if err := checkMedia(r.Header, ok); err != nil {
@@ -39,14 +42,16 @@ func (s *server) body(x *exchange, r *http.Request, ok accepts) ([]byte, error) 
 	if r.ContentLength > s.MaxBody {
 		return nil, tooLarge // before anybody sends it (Expect: 100-continue)
 	}
-	body, err := io.ReadAll(http.MaxBytesReader(x.ResponseWriter, r.Body, s.MaxBody))
+	var body bytes.Buffer
+	body.Grow(int(min(max(r.ContentLength, 0), trusted)) + bytes.MinRead)
+	_, err := body.ReadFrom(http.MaxBytesReader(x.ResponseWriter, r.Body, s.MaxBody))
 	if _, over := errors.AsType[*http.MaxBytesError](err); over {
 		return nil, tooLarge
 	}
 	if err != nil {
 		return nil, fault.New(fault.Invalid, "body-incomplete", "The body broke off before its end.").Because(err)
 	}
-	return body, nil
+	return body.Bytes(), nil
 }
 
 func checkMedia(h http.Header, ok accepts) error {

@@ -40,7 +40,6 @@ func principals() map[string]identity.Principal {
 		"hub":       {ID: "k-hub", Tenant: "default", Role: identity.Hub, Connection: "store-bot"},
 		"auditor":   {ID: "k-auditor", Tenant: "default", Role: identity.Auditor},
 		"narrow":    {ID: "k-narrow", Tenant: "default", Role: identity.Auditor, Connection: "store-bot"},
-		"nobody":    {},
 	}
 }
 
@@ -138,7 +137,9 @@ func bindConnections(a *httpapi.API) {
 	a.Rules = func(context.Context, identity.Principal, string) ([]byte, string, error) {
 		return []byte("version: 1\n"), "sha256:9f", nil
 	}
-	a.AdoptRules = func(context.Context, identity.Principal, string, []byte, string) (string, error) { return "sha256:a0", nil }
+	a.AdoptRules = func(context.Context, identity.Principal, string, []byte, string) (string, error) {
+		return "sha256:a0", nil
+	}
 	a.CheckRules = func(context.Context, []byte) (string, error) { return "sha256:a0", nil }
 }
 
@@ -261,4 +262,15 @@ func record(position int64) events.Record {
 	r.SealedSum = events.SumSealed(r.Sealed)
 	r.Hash = events.Chain(events.Hash{}, &r)
 	return r
+}
+
+type (
+	escalationQuery = listing.EscalationQuery
+	rows            = []listing.Escalation
+)
+
+func onlySecret(s standardwebhooks.Secret) func(context.Context, string, string) ([]standardwebhooks.Secret, error) {
+	return func(context.Context, string, string) ([]standardwebhooks.Secret, error) {
+		return []standardwebhooks.Secret{s}, nil
+	}
 }

@@ -92,10 +92,10 @@ func parseTraceparent(values []string) (traceparent, bool) {
 		return "", false
 	case !isHex(version) || !isHex(trace) || !isHex(parent) || !isHex(flags), version == "ff", isZero(trace), isZero(parent):
 		return "", false
-	case version == "00":
-		return traceparent(v), len(v) == traceparentLength
-	case len(v) > traceparentLength && v[traceparentLength] != '-':
+	case len(v) > traceparentLength && (version == "00" || v[traceparentLength] != '-'):
 		return "", false
+	case version == "00":
+		return traceparent(v), true
 	}
 	// Only the flag "sampled" is known to mean the same in every version.
 	sampled := strings.IndexByte(hexDigits, flags[1]) & 1
