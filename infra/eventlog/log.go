@@ -62,9 +62,10 @@ type Log interface {
 	// Append stores the commit and returns the head after it. The facts are
 	// durable when it returns nil. It returns a *ConflictError where the
 	// stream does not end at c.After, except if the commit that stands there
-	// has the ID of this one: then it returns that commit's head. An error
-	// that is neither leaves open whether the commit was stored; appending
-	// the same commit again tells.
+	// has the ID of this one: then it returns that commit's head. A stream
+	// stays one tenant's, one connection's and of one kind. An error that is
+	// no conflict leaves open whether the commit was stored; appending the
+	// same commit again tells. The log keeps no memory of its caller's.
 	Append(ctx context.Context, c Commit) (Head, error)
 	// Load returns the head and state of a stream, zero for a stream that
 	// does not exist. It sees every append that returned before it was called.

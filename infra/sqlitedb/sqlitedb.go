@@ -47,7 +47,7 @@ var ErrBusy = errors.New("sqlitedb: a reader is in the way")
 type Options struct {
 	// Schema is executed once at opening; write it with IF NOT EXISTS.
 	Schema string
-	// Readers is how many connections read at once; 0 means 4.
+	// Readers is how many connections read at once; 0 means 8.
 	Readers int
 	// SecureDelete overwrites deleted content with zeros.
 	SecureDelete bool
@@ -97,7 +97,7 @@ func Open(ctx context.Context, path string, o Options) (*DB, error) {
 	}
 	n := o.Readers
 	if n == 0 {
-		n = 4
+		n = 8
 	}
 	pool, err := sqlitex.NewPool(path, sqlitex.PoolOptions{
 		Flags: sqlite.OpenReadOnly, PoolSize: n, PrepareConn: prepareReader,
@@ -129,7 +129,7 @@ func openWriter(path string, o Options) (*sqlite.Conn, error) {
 	}
 	for _, p := range []string{
 		"PRAGMA page_size=8192", "PRAGMA journal_mode=WAL", "PRAGMA synchronous=" + sync, "PRAGMA secure_delete=" + secure,
-		"PRAGMA wal_autocheckpoint=4000", "PRAGMA journal_size_limit=67108864", "PRAGMA foreign_keys=OFF", "PRAGMA temp_store=MEMORY",
+		"PRAGMA wal_autocheckpoint=1000", "PRAGMA journal_size_limit=67108864", "PRAGMA foreign_keys=OFF", "PRAGMA temp_store=MEMORY",
 		"PRAGMA cache_size=-32768",
 	} {
 		if err = sqlitex.ExecuteTransient(conn, p, nil); err != nil {
@@ -184,12 +184,22 @@ func (d *DB) submit(ctx context.Context, j *job) error {
 		return err
 	}
 	select {
+	case <-d.closing: // firmly: below, a select may choose the queue all the same
+		return ErrClosed
+	default:
+	}
+	select {
 	case <-d.closing:
 		return ErrClosed
 	case <-ctx.Done():
 		return ctx.Err()
 	case d.jobs <- j:
+		return d.await(ctx, j)
 	}
+}
+
+// await returns how a job that was handed in went.
+func (d *DB) await(ctx context.Context, j *job) error {
 	select {
 	case <-j.ended:
 		return j.err

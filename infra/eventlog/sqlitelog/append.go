@@ -10,6 +10,7 @@ import (
 )
 
 const (
+	insertBlock = `INSERT INTO place_blocks (place, block) VALUES (?1, ?2) ON CONFLICT DO NOTHING`
 	insertPlace = `INSERT INTO places (tenant, connection) VALUES (?1, ?2) ON CONFLICT DO NOTHING`
 	selectPlace = `SELECT place FROM places WHERE tenant = ?1 AND connection = ?2`
 	selectHead  = `SELECT sid, place, kind, head, head_hash FROM streams WHERE key = ?1`
@@ -28,9 +29,13 @@ VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?
 type appending struct {
 	*eventlog.Commit
 	place int64         // its number; 0 before it is known
+	block int64         // of positions that is known to hold a fact of the place
 	head  eventlog.Head // after the commit, once it is stored
 	pos   int64         // of the last fact, 0 if the commit was there already
 }
+
+// blockOf returns the block of positions that place_blocks has for a position.
+func blockOf(pos int64) int64 { return pos >> 8 }
 
 // size estimates the bytes that the commit writes.
 func (a *appending) size() int {
@@ -60,9 +65,25 @@ func (a *appending) run(conn *sqlite.Conn) (err error) {
 		if err := a.writeFact(conn, sid, &a.Facts[i]); err != nil {
 			return err
 		}
+		a.pos = conn.LastInsertRowID()
+		if err := a.noteBlock(conn); err != nil {
+			return err
+		}
 	}
-	a.head, a.pos = a.Head(), conn.LastInsertRowID()
+	a.head = a.Head()
 	return nil
+}
+
+// noteBlock makes the fact at a.pos be found by its place.
+func (a *appending) noteBlock(conn *sqlite.Conn) error {
+	if a.block == blockOf(a.pos) {
+		return nil
+	}
+	a.block = blockOf(a.pos)
+	return query(conn, insertBlock, func(s *sqlite.Stmt) {
+		s.BindInt64(1, a.place)
+		s.BindInt64(2, a.block)
+	}, nil)
 }
 
 // findStream returns the stream's number, 0 for a new one, if the commit may be

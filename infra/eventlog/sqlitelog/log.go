@@ -27,7 +27,8 @@ import (
 // nothing to close: the file belongs to whoever opened it.
 type Log struct {
 	db     *sqlitedb.DB
-	places sync.Map // place to int64, and back, committed ones only
+	places sync.Map // place to int64, and back; committed ones only
+	blocks sync.Map // int64 of a place to int64 of its last committed block
 	last   watermark
 }
 
@@ -56,7 +57,11 @@ func (l *Log) Append(ctx context.Context, c eventlog.Commit) (eventlog.Head, err
 		return eventlog.Head{}, err
 	}
 	at := place{c.Tenant, c.Connection}
-	a := appending{Commit: &c, place: l.number(at)}
+	a := appending{Commit: &c, place: l.number(at), block: -1}
+	if b, ok := l.blocks.Load(a.place); ok {
+		a.block, _ = b.(int64)
+	}
+	known := a.block
 	if err := l.db.WriteSized(ctx, a.size(), a.run); err != nil {
 		if conflict, ok := errors.AsType[*eventlog.ConflictError](err); ok {
 			return eventlog.Head{}, conflict
@@ -65,6 +70,9 @@ func (l *Log) Append(ctx context.Context, c eventlog.Commit) (eventlog.Head, err
 	}
 	if l.number(at) == 0 {
 		l.learn(at, a.place)
+	}
+	if a.block != known {
+		l.blocks.Store(a.place, a.block)
 	}
 	l.last.raise(a.pos)
 	return a.head, nil

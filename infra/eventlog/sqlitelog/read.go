@@ -2,8 +2,6 @@ package sqlitelog
 
 import (
 	"context"
-	"errors"
-	"fmt"
 	"iter"
 
 	"zombiezen.com/go/sqlite"
@@ -12,19 +10,14 @@ import (
 	"handoff/infra/eventlog"
 )
 
-// A page is what one read transaction returns. The first is small, because most
-// streams are; the largest still lets the write-ahead log be reset soon.
 const (
-	firstPage = 64
-	largePage = 1024
-)
+	columns = `SELECT pos, version, f.place, stream, kind, type, schema, time, commit_id, causation, correlation, actor, key_id, trace, hash, clear, sealed_sum, sealed FROM `
 
-const (
-	columns = `SELECT pos, version, place, stream, kind, type, schema, time, commit_id, causation, correlation, actor, key_id, trace, hash, clear, sealed_sum, sealed FROM facts `
-
-	selectOfStream = columns + `WHERE sid = (SELECT sid FROM streams WHERE key = ?2) AND version > ?1 ORDER BY version`
-	selectAll      = columns + `WHERE pos > ?1 ORDER BY pos`
-	selectOfPlace  = columns + `WHERE place = (SELECT place FROM places WHERE tenant = ?2 AND connection = ?3) AND pos > ?1 ORDER BY pos`
+	selectOfStream = columns + `facts AS f WHERE sid = (SELECT sid FROM streams WHERE key = ?2) AND version > ?1 ORDER BY version`
+	selectAll      = columns + `facts AS f WHERE pos > ?1 ORDER BY pos`
+	selectOfPlace  = columns + `place_blocks AS b CROSS JOIN facts AS f
+ON pos BETWEEN max(b.block << 8, ?1 + 1) AND (b.block << 8) + 255 AND f.place = b.place
+WHERE b.place = (SELECT place FROM places WHERE tenant = ?2 AND connection = ?3) AND b.block >= (?1 + 1) >> 8 ORDER BY b.block, pos`
 
 	streamColumns = `SELECT sid, key, place, kind, head, head_hash, state_version, state FROM streams `
 	selectStream  = streamColumns + `WHERE key = ?1`
@@ -39,7 +32,7 @@ func (l *Log) Read(ctx context.Context, stream events.StreamID, from int) iter.S
 
 // ReadAll implements eventlog.Feed.
 func (l *Log) ReadAll(ctx context.Context, after int64) iter.Seq2[events.Record, error] {
-	return pages(ctx, "all facts", after, l.facts(selectAll, func(*sqlite.Stmt) {}), position)
+	return pagesAhead(ctx, "all facts", after, l.facts(selectAll, func(*sqlite.Stmt) {}))
 }
 
 // ReadConnection implements eventlog.Feed.
@@ -47,10 +40,8 @@ func (l *Log) ReadConnection(ctx context.Context, tenant, connection string, aft
 	return pages(ctx, "connection "+connection, after, l.facts(selectOfPlace, func(s *sqlite.Stmt) {
 		s.BindText(2, tenant)
 		s.BindText(3, connection)
-	}), position)
+	}), func(r *events.Record) int64 { return r.Position })
 }
-
-func position(r *events.Record) int64 { return r.Position }
 
 // Stream is a stream with what is stored at its head.
 type Stream struct {
@@ -73,10 +64,6 @@ func (l *Log) Streams(ctx context.Context) iter.Seq2[Stream, error] {
 	}, func(s *Stream) int64 { return s.number })
 }
 
-// fetch appends to page what comes after a place in an order until the page is
-// full.
-type fetch[T any] func(ctx context.Context, after int64, page []T) ([]T, error)
-
 // facts returns a fetch of facts by a statement whose first parameter is after.
 func (l *Log) facts(sql string, bind func(*sqlite.Stmt)) fetch[events.Record] {
 	return func(ctx context.Context, after int64, page []events.Record) ([]events.Record, error) {
@@ -91,44 +78,5 @@ func (l *Log) facts(sql string, bind func(*sqlite.Stmt)) fetch[events.Record] {
 			})
 		})
 		return page, err
-	}
-}
-
-// errEnough ends a query before its last row. A limit in the statement would do
-// the same, but SQLite plans a statement anew whenever its bound limit changes.
-var errEnough = errors.New("enough rows")
-
-// enough ends a query whose page is full.
-func enough[T any](page []T, err error) error {
-	if err == nil && len(page) == cap(page) {
-		return errEnough
-	}
-	return err
-}
-
-// pages yields what next fetches, page by page, and says in errors what was
-// read. The place of what was yielded last is where the next page begins.
-func pages[T any](ctx context.Context, what string, after int64, next fetch[T], place func(*T) int64) iter.Seq2[T, error] {
-	return func(yield func(T, error) bool) {
-		page, err := make([]T, 0, firstPage), error(nil)
-		for at := after; ; at = place(&page[len(page)-1]) {
-			if len(page) > 0 && cap(page) < largePage {
-				page = make([]T, 0, 4*cap(page))
-			}
-			page, err = next(ctx, at, page[:0])
-			for i := 0; err == nil && i < len(page); i++ {
-				if err = ctx.Err(); err == nil && !yield(page[i], nil) {
-					return
-				}
-			}
-			if err != nil {
-				var none T
-				yield(none, fmt.Errorf("read %s: %w", what, orDone(ctx, err)))
-				return
-			}
-			if len(page) < cap(page) {
-				return
-			}
-		}
 	}
 }

@@ -8,6 +8,10 @@ package sqlitelog
 // fact, while the number stays close to its neighbours. pos is given by SQLite
 // as the largest plus one, so it has no gap whatever is rolled back.
 //
+// A place is a tenant's connection. An index on the place of each fact made
+// appends 12 to 17 % slower; place_blocks says which blocks of 256 positions
+// hold a fact of a place, which most appends need not touch.
+//
 // The view log is for people, in SQL that SQLite 3.40 understands.
 const Schema = `
 CREATE TABLE IF NOT EXISTS places (
@@ -48,7 +52,11 @@ CREATE TABLE IF NOT EXISTS facts (
 	sealed      BLOB
 );
 CREATE UNIQUE INDEX IF NOT EXISTS facts_of_stream ON facts (sid, version);
-CREATE INDEX IF NOT EXISTS facts_of_place ON facts (place);
+CREATE TABLE IF NOT EXISTS place_blocks (
+	place INTEGER NOT NULL,
+	block INTEGER NOT NULL,
+	PRIMARY KEY (place, block)
+) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS blobs (
 	sum   BLOB PRIMARY KEY,
 	bytes BLOB NOT NULL
