@@ -1,0 +1,116 @@
+package botfile_test
+
+import (
+	"fmt"
+	"reflect"
+	"strings"
+	"testing"
+
+	"handoff/domain/connection"
+	"handoff/domain/fault"
+	"handoff/events"
+	"handoff/functions/handoff/cli/botfile"
+)
+
+const whole = `# our shop
+name: store-bot
+bot: {id: b-1, name: Ella, version: "7"}
+hub:
+  type: generic
+  organisation: store
+  application_id: 12345
+regions: {bot: eu, hub: eu, log: eu}
+notice:
+  accepted_by: ann@store.example
+  text_version: "1"
+endpoints:
+  - url: https://desk.example/in
+  - {id: archive, url: https://archive.example, mode: full, events: [handoff.escalation.routed.v1]}
+rules_file: rules.yaml
+`
+
+func TestParse(t *testing.T) {
+	t.Parallel()
+	got, err := botfile.Parse([]byte(whole))
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := connection.Plan{
+		Name: "store-bot", Bot: events.Bot{ID: "b-1", Name: "Ella", Version: "7"},
+		Hub:     events.Hub{Type: "generic", Organisation: "store", ApplicationID: "12345"},
+		Regions: &events.Regions{Bot: "eu", Hub: "eu", Log: "eu"},
+		Notice:  connection.NoticePlan{AcceptedBy: "ann@store.example", TextVersion: "1"},
+		Endpoints: []connection.EndpointPlan{
+			{URL: "https://desk.example/in"},
+			{ID: "archive", URL: "https://archive.example", Mode: "full", Events: []string{"handoff.escalation.routed.v1"}},
+		},
+	}
+	if !reflect.DeepEqual(got.Plan, want) || got.RulesFile != "rules.yaml" {
+		t.Errorf("Parse = %+v, rules file %q, want %+v", got.Plan, got.RulesFile, want)
+	}
+	for pointer, line := range map[string]int{"/name": 2, "/hub/organisation": 6, "/endpoints/1/url": 14, "/endpoints/0/mode": 13, "/unknown": 0, "": 0} {
+		if got := got.Line(pointer); got != line {
+			t.Errorf("Line(%q) = %d, want %d", pointer, got, line)
+		}
+	}
+}
+
+func TestParseKeepsInlineRules(t *testing.T) {
+	t.Parallel()
+	f, err := botfile.Parse([]byte("name: a\nrules: |\n  version: 1\n  fallback: general\nbot:\n"))
+	if err != nil || f.Rules != "version: 1\nfallback: general\n" {
+		t.Errorf("rules = %q, %v", f.Rules, err)
+	}
+}
+
+func TestParseTellsEverythingThatIsWrong(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		in   string
+		want []string
+	}{
+		"nothing at all":             {"", []string{"1: the file is empty"}},
+		"no YAML":                    {"name: [", []string{"1: did not find expected node content"}},
+		"a list in place of keys":    {"- name", []string{"1: here stand bot, endpoints, hub, name, notice, regions, rules, rules_file"}},
+		"an unknown key":             {"name: a\nendpoint: x\n", []string{`2: "endpoint" is not known here; here may stand bot, endpoints, hub, name, notice, regions, rules, rules_file`}},
+		"an unknown key further in":  {"hub: {type: generic, org: store}", []string{`1: "org" is not known here; here may stand application_id, organisation, type`}},
+		"a key that stands twice":    {"name: a\nname: b\n", []string{`2: "name" stands here twice`}},
+		"several findings, in order": {"name: [a]\nendpoints: x\nbot: {id: {}}\n", []string{`1: "name" is a text`, `2: "endpoints" is a list`, `3: "id" is a text`}},
+		"rules twice":                {"rules: a\nrules_file: b\n", []string{"2: say either rules or rules_file, not both"}},
+		"two documents":              {"name: a\n---\nname: b\n", []string{"2: the file holds more than one document"}},
+		"an alias is not followed":   {"name: &a x\nrules: *a\n", []string{`2: "rules" is a text`}},
+		"a key that is no text":      {"? {a: b}\n: c\n", []string{`1: "" is not known here; here may stand bot, endpoints, hub, name, notice, regions, rules, rules_file`}},
+		"a huge file":                {"name: " + strings.Repeat("a", botfile.MaxSize), []string{"1: the file is larger than 1048576 bytes"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			_, err := botfile.Parse([]byte(c.in))
+			if !fault.Is(err, "bot-file-invalid") {
+				t.Fatalf("error = %v, want bot-file-invalid", err)
+			}
+			var got []string
+			for _, p := range fault.Of(err).Problems {
+				got = append(got, fmt.Sprintf("%d: %s", p.Line, p.Detail))
+			}
+			if !reflect.DeepEqual(got, c.want) {
+				t.Errorf("findings = %q, want %q", got, c.want)
+			}
+		})
+	}
+}
+
+func FuzzParse(f *testing.F) {
+	f.Add(whole)
+	f.Add("name: &a [*a]\n<<: *a\n")
+	f.Add("? [a]\n: !!binary x\n--- %\n")
+	f.Fuzz(func(t *testing.T, s string) {
+		file, err := botfile.Parse([]byte(s))
+		if err != nil {
+			if e := fault.Of(err); e == nil || e.Code != "bot-file-invalid" || len(e.Problems) == 0 || e.Problems[0].Line < 1 {
+				t.Errorf("Parse(%q) fails with %v", s, err)
+			}
+			return
+		}
+		file.Line("/endpoints/0/url")
+	})
+}
