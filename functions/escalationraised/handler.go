@@ -24,8 +24,9 @@ import (
 
 const function = "escalationraised"
 
-// maxMoves bounds how many disconnected connections an escalation is passed
-// along; with more, two of them point at each other.
+// maxMoves bounds how many disconnected connections are followed to the one
+// that takes over, and how often a connection may change while an escalation is
+// settled. With more, two of them point at each other.
 const maxMoves = 8
 
 // The codes with which an escalation fails at its new deadline.
@@ -133,12 +134,13 @@ func (h *Handler) route(ctx context.Context, n events.Notification, stream event
 	return h.execute(ctx, n, stream, conversation.Route{To: conversation.To(stream), Fact: *routed})
 }
 
+// move routes the escalation by the rules of the connection that takes over.
 func (h *Handler) move(ctx context.Context, n events.Notification, stream events.StreamID, e conversation.Escalation, target string) (again bool, err error) {
-	c, err := h.connection(ctx, n.Tenant, target)
+	c, err := h.successor(ctx, n.Tenant, target)
 	if err != nil {
 		return false, err
 	}
-	if c.Rules.Set == "" {
+	if c.Status != connection.Ready {
 		return false, h.endBy(ctx, n, stream, h.Now().Add(h.Drain), CodeNoTarget)
 	}
 	routed, err := h.decide(ctx, stream, e, c)
@@ -146,6 +148,19 @@ func (h *Handler) move(ctx context.Context, n events.Notification, stream events
 		return false, err
 	}
 	return true, h.execute(ctx, n, stream, conversation.Move{To: conversation.To(stream), Fact: *routed})
+}
+
+// successor follows connections that moved their escalations on, up to one that
+// did not.
+func (h *Handler) successor(ctx context.Context, tenant, target string) (c connected, err error) {
+	for range maxMoves {
+		c, err = h.connection(ctx, tenant, target)
+		if err != nil || c.Status != connection.Disconnected || c.End.Policy != events.PolicyMove {
+			break
+		}
+		target = c.End.Target
+	}
+	return c, err
 }
 
 // decide routes by the rules of c with everything that is known by now.
