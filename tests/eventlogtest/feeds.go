@@ -7,6 +7,7 @@ import (
 	"iter"
 	"reflect"
 	"testing"
+	"time"
 
 	"handoff/events"
 	"handoff/infra/eventlog"
@@ -70,13 +71,13 @@ var feeds = map[string]func(*testing.T, eventlog.Log){
 		wantGapless(t, feed, 1+16*4)
 	}),
 	"feed: a follower misses nothing while 16 write": withFeed(func(t *testing.T, log eventlog.Log, feed eventlog.Feed) {
-		const writers, each = 16, 60
-		together(t, writers+2, func(i int) error {
+		const writers, each = 16, 150
+		together(t, writers+4, func(i int) error {
 			if i < writers {
 				_, err := Fill(t.Context(), log, newStream(), each, 1+i%3)
 				return err
 			}
-			return follow(t, log, feed, writers*each)
+			return follow(t, log, feed, writers*each, i%2 == 0)
 		})
 		wantGapless(t, feed, writers*each)
 	}),
@@ -131,16 +132,18 @@ var feeds = map[string]func(*testing.T, eventlog.Log){
 			}
 		}
 	}),
-	"wait: one who waits hears of the next fact": func(t *testing.T, log eventlog.Log) {
+	"wait: one who waits hears of the next fact at once": func(t *testing.T, log eventlog.Log) {
 		w, ok := log.(waiter)
 		if !ok {
 			t.Skip("the log can't wait")
 		}
+		soon, stop := context.WithTimeout(t.Context(), 5*time.Second) // in all, for 50
+		defer stop()
 		var head eventlog.Head
 		stream := newStream()
-		for i := range 20 {
+		for i := range 50 {
 			heard := make(chan error, 1)
-			go func() { heard <- w.Wait(t.Context(), int64(i)) }()
+			go func() { heard <- w.Wait(soon, int64(i)) }()
 			head = MustAppend(t, log, Commit(stream, fmt.Sprint(i), head, Fact(i)))
 			if err := <-heard; err != nil {
 				t.Fatalf("Wait(%d) = %v", i, err)
@@ -154,7 +157,7 @@ var feeds = map[string]func(*testing.T, eventlog.Log){
 		}
 		ctx, cancel := context.WithCancel(t.Context())
 		heard := make(chan error, 1)
-		go func() { heard <- w.Wait(ctx, 20) }()
+		go func() { heard <- w.Wait(ctx, 50) }()
 		cancel()
 		if err := <-heard; !errors.Is(err, context.Canceled) {
 			t.Errorf("Wait = %v, want %v", err, context.Canceled)
@@ -205,15 +208,18 @@ func wantGapless(t *testing.T, feed eventlog.Feed, want int) {
 	}
 }
 
-// follow reads on as the log grows until it has seen count facts, each at the
-// next position.
-func follow(t *testing.T, log eventlog.Log, feed eventlog.Feed, count int) error {
+// follow reads on, or all over again, as the log grows until it has seen count
+// facts, each at the next position.
+func follow(t *testing.T, log eventlog.Log, feed eventlog.Feed, count int, again bool) error {
 	at := int64(0)
 	for at < int64(count) && !t.Failed() {
 		if w, ok := log.(waiter); ok {
 			if err := w.Wait(t.Context(), at); err != nil {
 				return err
 			}
+		}
+		if again {
+			at = 0
 		}
 		for r, err := range feed.ReadAll(t.Context(), at) {
 			if err != nil || r.Position != at+1 {
