@@ -354,6 +354,9 @@ func TestResend(t *testing.T) {
 			t.Fatalf("Resend = %+v, %v", s, err)
 		}
 	}
+	if got := b.queue.put[len(b.queue.put)-1]; got != item {
+		t.Errorf("a pending delivery is put in as %+v, want %+v", got, item)
+	}
 	p, err := b.Plan(t.Context(), b.notify(item.ID, 0))
 	if err != nil || len(p.Items) != 1 || p.Items[0] != item {
 		t.Fatalf("Plan = %+v, %v, want %+v", p, err, item)

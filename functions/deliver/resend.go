@@ -15,7 +15,8 @@ import (
 
 // Resend begins another round of attempts of a delivery that is parked or
 // confirmed. The fact that it appends puts the delivery into the queue, so
-// nothing is lost between the two.
+// nothing is lost between the two. One that is pending needs no fact; it is put
+// in again in case the queue gave it up for an error of ours.
 func (h *Handler) Resend(ctx context.Context, by identity.Principal, name string) (delivery.State, error) {
 	stream, err := delivery.ParseName(name)
 	if err != nil {
@@ -34,5 +35,8 @@ func (h *Handler) Resend(ctx context.Context, by identity.Principal, name string
 	if err != nil {
 		return delivery.State{}, fmt.Errorf("resend %s: %w", name, err)
 	}
-	return r.State, nil
+	if len(r.Facts) == 0 {
+		err = h.Queue.Put(ctx, delivery.Item{ID: stream, Tenant: snap.Tenant, Subject: r.State.Subject})
+	}
+	return r.State, err
 }

@@ -17,7 +17,7 @@ const (
 
 const (
 	firstRest = 10 * time.Second
-	maxRest   = 10 * time.Minute
+	maxRest   = 5 * time.Minute
 )
 
 // breaker leaves an endpoint alone that failed many times in a row, so that a
