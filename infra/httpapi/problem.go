@@ -11,7 +11,8 @@ import (
 	"handoff/domain/fault"
 )
 
-const problemType = "application/problem+json"
+// MediaProblem is the media type of a Problem.
+const MediaProblem = "application/problem+json"
 
 // retryAfter is what a caller is told to wait where nobody knows better.
 const retryAfter = 5 * time.Second
@@ -135,7 +136,7 @@ func (x *exchange) problem(r *http.Request, p Problem) {
 	if err != nil { // a struct of texts and numbers
 		panic(err)
 	}
-	x.body(p.Status, problemType, body)
+	x.body(p.Status, MediaProblem, body)
 }
 
 func seconds(d time.Duration) string {
