@@ -13,6 +13,7 @@ import (
 const (
 	MaxEndpoints      = 16
 	MaxEndpointEvents = 32
+	MaxHeld           = 16 // application ids that are remembered until they are given back
 	MaxText           = 256
 	MaxURL            = 2048
 )

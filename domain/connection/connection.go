@@ -63,8 +63,9 @@ type State struct {
 	Regions       *events.Regions `json:"regions,omitempty"`
 	Notice        events.Notice   `json:"notice,omitzero"`
 	ApplicationID string          `json:"application_id,omitempty"`
-	// Held are the application ids that were reserved for the connection since
-	// it was last disconnected; all but ApplicationID are to be given back.
+	// Held are the application ids that were last reserved for the connection,
+	// the newest at the end; all but ApplicationID are to be given back, which
+	// may be done already.
 	Held      []Held     `json:"held,omitempty"`
 	Channel   string     `json:"channel,omitempty"`
 	Endpoints []Endpoint `json:"endpoints,omitempty"`
@@ -120,17 +121,11 @@ func evolve(s State, f events.Fact) State {
 	s.Version++
 	switch f := f.(type) {
 	case *events.ConnectionRequested:
-		if !s.Active() {
-			s.Held = nil
-		}
 		s.ID, s.Bot, s.Hub, s.Regions, s.Notice = f.Connection, f.Bot, f.Hub, f.Regions, f.Notice
 		s.Status, s.Session, s.ApplicationID, s.Channel, s.Failure, s.End = Requested, s.Session+1, "", "", nil, nil
 	case *events.AppRegistered:
 		s.Status, s.ApplicationID, s.Failure = AppRegistered, f.ApplicationID, nil
-		held := Held{HubType: f.HubType, Organisation: f.Organisation, ApplicationID: f.ApplicationID}
-		if !slices.Contains(s.Held, held) {
-			s.Held = append(slices.Clone(s.Held), held)
-		}
+		s.Held = hold(s.Held, Held{HubType: f.HubType, Organisation: f.Organisation, ApplicationID: f.ApplicationID})
 	case *events.ChannelEnabled:
 		s.Status, s.Channel, s.Failure = ChannelEnabled, f.Channel, nil
 	case *events.ConnectionReady:
@@ -151,6 +146,14 @@ func evolve(s State, f events.Fact) State {
 		s.End = &End{Version: s.Version, Policy: f.Policy, Target: f.Target, Deadline: f.Deadline, Reason: f.Reason}
 	}
 	return s
+}
+
+// hold returns the held ids with h as the newest, without the oldest beyond
+// MaxHeld.
+func hold(all []Held, h Held) []Held {
+	all = slices.DeleteFunc(slices.Clone(all), func(o Held) bool { return o == h })
+	all = append(all, h)
+	return all[max(0, len(all)-MaxHeld):]
 }
 
 // set returns the endpoints with e in place of the one with its id.

@@ -46,6 +46,15 @@ func TestMove(t *testing.T) {
 	})
 }
 
+// At the new place nobody has accepted it yet.
+func TestMovedEscalationWaitsAgain(t *testing.T) {
+	t.Parallel()
+	s := conversation.Decider.Fold(conversation.State{}, raised(1, "r1", "f1"), routed(1, "store"), &events.EscalationAccepted{Number: 1}, moved(1, "bank"))
+	if s.Last.Status != conversation.Routed || s.Last.Connection != "bank" || s.Last.RoutedAt != 4 {
+		t.Errorf("after the move: %+v", s.Last)
+	}
+}
+
 func TestSetDeadline(t *testing.T) {
 	t.Parallel()
 	open := given(raised(1, "r1", "f1"))
