@@ -14,7 +14,7 @@ func mainsOnly(t *tree) []string {
 		if s.isMain() || s.isTest() || root(s.dir) == "tests" {
 			return nil
 		}
-		for _, c := range s.calls("os", "Getenv", "LookupEnv", "Environ", "Exit") {
+		for _, c := range s.calls("os", "Getenv", "LookupEnv", "Exit") {
 			found = append(found, s.found(c.Pos(), "os.%s is the business of a main", c.Sel.Name))
 		}
 		for _, c := range s.calls("time", "Now", "Since", "Until") {
