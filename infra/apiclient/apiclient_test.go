@@ -50,6 +50,7 @@ func open(t *testing.T, h http.Handler) *apiclient.Client {
 // same demands that what was got is what is wanted.
 func same(t *testing.T, what string, got, want any, err error) {
 	t.Helper()
+	t.Helper()
 	if err != nil || !reflect.DeepEqual(got, want) {
 		t.Errorf("%s = %+v (%v), want %+v", what, got, err, want)
 	}

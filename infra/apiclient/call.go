@@ -178,7 +178,7 @@ func refusal(r request, answer *http.Response) error {
 		f.RetryAfter = time.Duration(seconds) * time.Second
 	}
 	if p.Trace != "" {
-		f.Err = fmt.Errorf("request %s", p.Trace)
+		f.Err = errors.New("request " + p.Trace)
 	}
 	return f
 }

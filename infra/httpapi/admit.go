@@ -76,10 +76,10 @@ func (s *server) authenticate(x *exchange, r *http.Request) error {
 
 func authorize(a identity.Action, to reach, x *exchange, r *http.Request) error {
 	on := identity.Resource{Tenant: x.by.Tenant}
-	switch to {
-	case reachLimited:
+	if to == reachLimited {
 		on.Connection = x.by.Connection
-	case reachConnection, reachIntake:
+	}
+	if to == reachConnection || to == reachIntake {
 		on.Connection, on.Missing = r.PathValue("connection"), noConnection()
 	}
 	if err := x.by.Authorize(a, on); err != nil {

@@ -93,7 +93,7 @@ func TestKeysAreReadStrictly(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			r := httptest.NewRequestWithContext(t.Context(), "GET", c.target, nil)
+			r := httptest.NewRequestWithContext(t.Context(), http.MethodGet, c.target, nil)
 			if c.authorization != "" {
 				r.Header.Add("Authorization", c.authorization)
 			}
@@ -218,7 +218,7 @@ func TestSecretsThatCannotBeReadAreOurFault(t *testing.T) {
 
 func TestAKeyIsCheckedBeforeTheBodyIsRead(t *testing.T) {
 	t.Parallel()
-	r := httptest.NewRequestWithContext(t.Context(), "POST", "/v1/connections/store-bot/escalations", unread{t})
+	r := httptest.NewRequestWithContext(t.Context(), http.MethodPost, "/v1/connections/store-bot/escalations", unread{t})
 	r.Header.Set("Authorization", "Bearer stranger")
 	w := httptest.NewRecorder()
 	serve(nil).ServeHTTP(w, r)

@@ -68,7 +68,7 @@ func (s *server) stream(x *exchange, r *http.Request, facts func(after int64) it
 			return out.end(StreamEnd{Error: &p})
 		}
 		if err := out.write(StoredFactOf(rec, sealed == "true")); err != nil {
-			x.err, x.aborted = err, true // the caller went away, or is stuck
+			x.err, x.aborted = fmt.Errorf("%w: %w", errGone, err), true
 			return nil
 		}
 	}

@@ -2,10 +2,10 @@ package httpapi_test
 
 import (
 	"encoding/json"
-	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -19,7 +19,7 @@ func handOff(b *testing.B) string {
 	var messages []map[string]string
 	for i := range 50 {
 		messages = append(messages, map[string]string{
-			"id": fmt.Sprint(i), "at": "2026-11-22T09:10:12Z", "from": []string{"customer", "bot"}[i%2], "text": strings.Repeat("Where is my parcel? ", 16),
+			"id": strconv.Itoa(i), "at": "2026-11-22T09:10:12Z", "from": []string{"customer", "bot"}[i%2], "text": strings.Repeat("Where is my parcel? ", 16),
 		})
 	}
 	body, err := json.Marshal(map[string]any{
@@ -39,7 +39,7 @@ func BenchmarkRaise(b *testing.B) {
 	h := serve(func(_ *httpapi.API, c *httpapi.Config) { c.WebhookSecrets = onlySecret(secret) })
 	for name, header := range map[string]http.Header{
 		"key":       {"Authorization": {"Bearer bot"}},
-		"signature": {"Webhook-Id": {"msg_1"}, "Webhook-Timestamp": {fmt.Sprint(now().Unix())}, "Webhook-Signature": {standardwebhooks.Sign(secret, "msg_1", now(), []byte(body))}},
+		"signature": {"Webhook-Id": {"msg_1"}, "Webhook-Timestamp": {strconv.FormatInt(now().Unix(), 10)}, "Webhook-Signature": {standardwebhooks.Sign(secret, "msg_1", now(), []byte(body))}},
 	} {
 		header.Set("Content-Type", "application/json")
 		b.Run(name, func(b *testing.B) {

@@ -3,7 +3,6 @@ package httpapi
 import (
 	"bytes"
 	"errors"
-	"fmt"
 	"mime"
 	"net/http"
 	"strings"
@@ -131,5 +130,5 @@ func shorten(s string) string {
 	if len(s) <= most {
 		return s
 	}
-	return fmt.Sprintf("%s…", strings.ToValidUTF8(s[:most], ""))
+	return strings.ToValidUTF8(s[:most], "") + "…"
 }

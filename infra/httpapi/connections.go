@@ -129,7 +129,8 @@ func (s *server) removeEndpoint(x *exchange, r *http.Request) error {
 	if err := s.api.RemoveEndpoint(r.Context(), x.by, r.PathValue("connection"), r.PathValue("endpoint")); err != nil {
 		return err
 	}
-	return x.nothing()
+	x.WriteHeader(http.StatusNoContent)
+	return nil
 }
 
 // Secret is a signing secret, shown once.

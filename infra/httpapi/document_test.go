@@ -29,7 +29,7 @@ type document struct {
 	schemas map[string]*jsonschema.Schema // by JSON pointer
 }
 
-//nolint:gochecknoglobals // read once, for it takes a while to compile
+// It is read once, for it takes a while to compile.
 var theDocument = sync.OnceValues(readDocument)
 
 func documented(t *testing.T) *document {

@@ -77,8 +77,3 @@ func (x *exchange) body(status int, contentType string, body []byte) {
 	x.WriteHeader(status)
 	_, _ = x.Write(body) // a caller that went away is no error of ours
 }
-
-func (x *exchange) nothing() error {
-	x.WriteHeader(http.StatusNoContent)
-	return nil
-}

@@ -107,7 +107,7 @@ func TestIdsOfRequests(t *testing.T) {
 
 func TestTwoIdempotencyKeysAreRefused(t *testing.T) {
 	t.Parallel()
-	r := httptest.NewRequestWithContext(t.Context(), "POST", intakePath, strings.NewReader(`{}`))
+	r := httptest.NewRequestWithContext(t.Context(), http.MethodPost, intakePath, strings.NewReader(`{}`))
 	r.Header = http.Header{"Authorization": {"Bearer bot"}, "Content-Type": {"application/json"}, "Idempotency-Key": {`"a"`, `"a"`}}
 	w := httptest.NewRecorder()
 	serve(nil).ServeHTTP(w, r)
@@ -128,10 +128,16 @@ func TestActivities(t *testing.T) {
 		want   []raised
 		status int
 	}{
-		"a hand-off":               {initiate, nil, []raised{{"Kx81c", httpapi.Request{}}}, 202},
-		"its own id comes first":   {withID, []string{"Idempotency-Key", `"k"`}, []raised{{"Kx81d", httpapi.Request{Key: "a-1"}}}, 202},
-		"else the key and a place": {`{"activities":[` + message + `,` + initiate + `,` + withID + `,` + initiate + `]}`, []string{"Idempotency-Key", `"k"`}, []raised{{"Kx81c", httpapi.Request{Key: "k#0", Strict: true}}, {"Kx81d", httpapi.Request{Key: "a-1"}}, {"Kx81c", httpapi.Request{Key: "k#2", Strict: true}}}, 202},
-		"nothing to do":            {`{"activities":[` + message + `]}`, nil, nil, 200},
+		"a hand-off":             {initiate, nil, []raised{{"Kx81c", httpapi.Request{}}}, 202},
+		"its own id comes first": {withID, []string{"Idempotency-Key", `"k"`}, []raised{{"Kx81d", httpapi.Request{Key: "a-1"}}}, 202},
+		"else the key and a place": {
+			`{"activities":[` + message + `,` + initiate + `,` + withID + `,` + initiate + `]}`, []string{"Idempotency-Key", `"k"`}, []raised{
+				{"Kx81c", httpapi.Request{Key: "k#0", Strict: true}},
+				{"Kx81d", httpapi.Request{Key: "a-1"}},
+				{"Kx81c", httpapi.Request{Key: "k#2", Strict: true}},
+			}, 202,
+		},
+		"nothing to do": {`{"activities":[` + message + `]}`, nil, nil, 200},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

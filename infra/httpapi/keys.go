@@ -44,5 +44,6 @@ func (s *server) revokeKey(x *exchange, r *http.Request) error {
 	if err := s.api.RevokeKey(r.Context(), x.by, r.PathValue("key")); err != nil {
 		return err
 	}
-	return x.nothing()
+	x.WriteHeader(http.StatusNoContent)
+	return nil
 }

@@ -110,7 +110,14 @@ func (s sample) body() string {
 	if text, ok := s.value.(string); ok {
 		return text
 	}
-	b, _ := json.Marshal(s.value)
+	return asJSON(s.value)
+}
+
+func asJSON(v any) string {
+	b, err := json.Marshal(v)
+	if err != nil {
+		panic(err) // it was read from the document
+	}
 	return string(b)
 }
 
@@ -187,8 +194,7 @@ func misspelt(m object, at string) map[string]string {
 	all := make(map[string]string)
 	more := maps.Clone(m)
 	more["qeue"] = 1
-	b, _ := json.Marshal(more)
-	all[at+"/qeue"] = string(b)
+	all[at+"/qeue"] = asJSON(more)
 	for name, v := range m {
 		inner, ok := v.(object)
 		if !ok {
@@ -197,8 +203,7 @@ func misspelt(m object, at string) map[string]string {
 		for pointer, body := range misspelt(inner, "/"+name) {
 			whole := maps.Clone(m)
 			whole[name] = json.RawMessage(body)
-			b, _ := json.Marshal(whole)
-			all[at+pointer] = string(b)
+			all[at+pointer] = asJSON(whole)
 		}
 	}
 	return all

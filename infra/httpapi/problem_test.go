@@ -20,7 +20,6 @@ import (
 	"handoff/infra/httpapi"
 )
 
-//nolint:gochecknoglobals // a flag of go test
 var update = flag.Bool("update", false, "rewrite golden files")
 
 func TestProblems(t *testing.T) {

@@ -148,18 +148,28 @@ func (s *server) record(x *exchange, r *http.Request, took time.Duration) {
 	if t, ok := parseTraceparent(r.Header.Values("Traceparent")); ok {
 		attrs = append(attrs, slog.String("trace_id", t.traceID()))
 	}
-	level := slog.LevelInfo
-	if x.err != nil {
-		attrs = append(attrs, slog.String("code", fault.CodeOf(x.err)))
-		if k := fault.KindOf(x.err); k == fault.Internal || k == fault.Unavailable {
-			level = slog.LevelError
-			attrs = append(attrs, slog.String("error", x.err.Error()))
-		}
-	}
+	level, outcome := outcomeOf(r.Context(), x.err)
+	attrs = append(attrs, outcome...)
 	if x.stack != nil {
 		attrs = append(attrs, slog.String("stack", string(x.stack)))
 	}
 	s.Log.LogAttrs(r.Context(), level, "request answered", attrs...)
+}
+
+// errGone is why an answer was not read to its end.
+var errGone = errors.New("the caller went away, or reads nothing any more")
+
+func outcomeOf(ctx context.Context, err error) (slog.Level, []slog.Attr) {
+	switch k := fault.KindOf(err); {
+	case err == nil:
+		return slog.LevelInfo, nil
+	case errors.Is(err, errGone), errors.Is(err, context.Canceled) && ctx.Err() != nil:
+		return slog.LevelInfo, []slog.Attr{slog.String("code", "caller-gone")}
+	case k == fault.Internal || k == fault.Unavailable:
+		return slog.LevelError, []slog.Attr{slog.String("code", fault.CodeOf(err)), slog.String("error", err.Error())}
+	default:
+		return slog.LevelInfo, []slog.Attr{slog.String("code", fault.CodeOf(err))}
+	}
 }
 
 // url returns the link to a path.

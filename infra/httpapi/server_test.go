@@ -281,7 +281,7 @@ func TestDefaultLimitIsOneMebibyte(t *testing.T) {
 
 func TestABodyThatBreaksOff(t *testing.T) {
 	t.Parallel()
-	r := httptest.NewRequestWithContext(t.Context(), "POST", intakePath, io.MultiReader(strings.NewReader(`{"conv`), broken{}))
+	r := httptest.NewRequestWithContext(t.Context(), http.MethodPost, intakePath, io.MultiReader(strings.NewReader(`{"conv`), broken{}))
 	r.Header.Set("Authorization", "Bearer bot")
 	r.Header.Set("Content-Type", "application/json")
 	w := httptest.NewRecorder()
@@ -315,5 +315,24 @@ func TestHead(t *testing.T) {
 		if answer.StatusCode != http.StatusOK || len(body) > 0 || answer.Header.Get("Content-Type") == "" {
 			t.Errorf("HEAD %s = %d, %d bytes of %q", p.Path, answer.StatusCode, len(body), answer.Header.Get("Content-Type"))
 		}
+	}
+}
+
+func TestCallersThatWentAwayAreNoErrorOfOurs(t *testing.T) {
+	t.Parallel()
+	var log bytes.Buffer
+	ctx, cancel := context.WithCancel(t.Context())
+	h := serve(func(a *httpapi.API, c *httpapi.Config) {
+		c.Log = slog.New(slog.NewJSONHandler(&log, nil))
+		a.Connection = func(ctx context.Context, _ identity.Principal, _ string) (connection.State, error) {
+			cancel()
+			return connection.State{}, fmt.Errorf("find it: %w", ctx.Err())
+		}
+	})
+	r := httptest.NewRequestWithContext(ctx, http.MethodGet, "/v1/connections/store-bot", nil)
+	r.Header.Set("Authorization", "Bearer admin")
+	h.ServeHTTP(httptest.NewRecorder(), r)
+	if s := log.String(); !strings.Contains(s, `"level":"INFO"`) || !strings.Contains(s, `"code":"caller-gone"`) {
+		t.Errorf("log = %s", s)
 	}
 }
