@@ -1,6 +1,8 @@
 package directory_test
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"testing"
 	"time"
@@ -8,6 +10,10 @@ import (
 	"handoff/domain/escid"
 	"handoff/domain/listing"
 	"handoff/events"
+	"handoff/infra/directory"
+	"handoff/infra/eventlog"
+	"handoff/infra/eventlog/sqlitelog"
+	"handoff/infra/subscription"
 )
 
 const batch = 256 // facts in one transaction, as the subscription has them
@@ -112,5 +118,44 @@ func BenchmarkFind(b *testing.B) {
 				}
 			}
 		})
+	}
+}
+
+// BenchmarkRebuild measures facts per second from a log in the same file, with
+// everything in between.
+func BenchmarkRebuild(b *testing.B) {
+	h := open(b)
+	log, err := sqlitelog.New(b.Context(), h.db)
+	if err != nil {
+		b.Fatal(err)
+	}
+	records := h.lives(b, 0, 10_000)
+	heads := make(map[events.StreamID]eventlog.Head)
+	for _, r := range records {
+		c := eventlog.Commit{
+			Stream: r.Stream, Tenant: r.Tenant, Connection: r.Connection, Kind: r.Kind, ID: r.ID(), After: heads[r.Stream],
+			Facts: []events.Record{r},
+		}
+		eventlog.ChainCommit(&c)
+		if heads[r.Stream], err = log.Append(b.Context(), c); err != nil {
+			b.Fatal(err)
+		}
+	}
+	runner, err := subscription.New(h.db, log, time.Now, nil, []subscription.Projection{h.Projection()})
+	if err != nil {
+		b.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(b.Context())
+	ended := make(chan error, 1)
+	go func() { ended <- runner.Run(ctx) }()
+	for b.Loop() {
+		if err := errors.Join(runner.Rebuild(ctx, directory.Name), runner.CatchUp(ctx, directory.Name, int64(len(records)))); err != nil {
+			b.Fatal(err)
+		}
+	}
+	b.ReportMetric(float64(b.N*len(records))/b.Elapsed().Seconds(), "facts/s")
+	cancel()
+	if err := <-ended; err != nil {
+		b.Fatal(err)
 	}
 }

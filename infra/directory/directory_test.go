@@ -20,7 +20,9 @@ import (
 	"handoff/domain/listing"
 	"handoff/events"
 	"handoff/infra/directory"
+	"handoff/infra/eventlog/sqlitelog"
 	"handoff/infra/sqlitedb"
+	"handoff/infra/subscription"
 )
 
 func TestMain(m *testing.M) {
@@ -44,7 +46,7 @@ type house struct {
 func open(t testing.TB) *house {
 	t.Helper()
 	db, err := sqlitedb.Open(t.Context(), filepath.Join(t.TempDir(), "handoff.db"), sqlitedb.Options{
-		Schema: directory.Schema, UnsafeNoSync: true,
+		Schema: sqlitelog.Schema + subscription.Schema + directory.Schema, UnsafeNoSync: true,
 	})
 	if err != nil {
 		t.Fatal(err)

@@ -26,7 +26,7 @@ type tail struct {
 	known  bool            // base is known
 	base   int64           // position before recent's first fact
 	recent []events.Record // without a gap; never changed in place
-	risen  chan struct{}   // closed at each change
+	risen  chan struct{}   // closed when there may be more
 }
 
 func newTail(feed Feed) *tail { return &tail{feed: feed, risen: make(chan struct{})} }
@@ -47,18 +47,30 @@ func (t *tail) run(ctx context.Context) {
 func (t *tail) follow(ctx context.Context) error {
 	at, err := t.start(ctx)
 	for err == nil {
-		for r, e := range t.feed.ReadAll(ctx, at) {
-			if err = e; err != nil {
-				break
-			}
-			t.add(r)
-			at = r.Position
-		}
-		if err == nil {
+		if at, err = t.readOn(ctx, at); err == nil {
 			err = t.feed.Wait(ctx, at)
 		}
 	}
 	return err
+}
+
+// readOn adds what the log holds after a position and returns the position of
+// the last fact. It wakes those who wait once for many facts.
+func (t *tail) readOn(ctx context.Context, at int64) (int64, error) {
+	from := at
+	for r, err := range t.feed.ReadAll(ctx, at) {
+		if err != nil {
+			t.wake()
+			return at, err
+		}
+		t.add(r)
+		if at = r.Position; at-from >= pageSize {
+			from = at
+			t.wake()
+		}
+	}
+	t.wake()
+	return at, nil
 }
 
 // start returns the position of the newest fact at hand.
@@ -74,9 +86,9 @@ func (t *tail) start(ctx context.Context) (int64, error) {
 		return 0, err
 	}
 	t.mu.Lock()
-	defer t.mu.Unlock()
 	t.known, t.base = true, at
-	t.changed()
+	t.mu.Unlock()
+	t.wake()
 	return at, nil
 }
 
@@ -89,10 +101,12 @@ func (t *tail) add(r events.Record) {
 		t.recent = slices.Clone(t.recent[len(t.recent)-keepTail:])
 	}
 	t.recent = append(t.recent, r)
-	t.changed()
 }
 
-func (t *tail) changed() {
+// wake tells those who wait that there may be more.
+func (t *tail) wake() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
 	close(t.risen)
 	t.risen = make(chan struct{})
 }
