@@ -20,11 +20,11 @@ const batch = 256 // facts in one transaction, as the subscription has them
 
 // lives returns the facts of whole lives of escalations, interleaved as they
 // would be: raised and routed in one commit, delivered soon, ended later.
-func (h *house) lives(t testing.TB, first, count int) (records []events.Record) {
-	t.Helper()
+func (h *house) lives(tb testing.TB, first, count int) (records []events.Record) {
+	tb.Helper()
 	const behind = 1000 // escalations that are open at a time
 	add := func(kind events.Kind, n, i int, f events.Fact) {
-		records = append(records, h.record(t, "default", fmt.Sprint("bot-", i%20), kind, stream(n), f))
+		records = append(records, h.record(tb, "default", fmt.Sprint("bot-", i%20), kind, stream(n), f))
 	}
 	for i := first; i < first+count+behind; i++ {
 		if i < first+count {
@@ -44,10 +44,11 @@ func (h *house) lives(t testing.TB, first, count int) (records []events.Record) 
 	return records
 }
 
-func (h *house) applyInBatches(t testing.TB, records []events.Record) {
+func (h *house) applyInBatches(tb testing.TB, records []events.Record) {
+	tb.Helper()
 	for len(records) > 0 {
 		n := min(batch, len(records))
-		h.apply(t, records[:n]...)
+		h.apply(tb, records[:n]...)
 		records = records[n:]
 	}
 }

@@ -43,25 +43,25 @@ type house struct {
 	versions map[events.StreamID]int
 }
 
-func open(t testing.TB) *house {
-	t.Helper()
-	db, err := sqlitedb.Open(t.Context(), filepath.Join(t.TempDir(), "handoff.db"), sqlitedb.Options{
+func open(tb testing.TB) *house {
+	tb.Helper()
+	db, err := sqlitedb.Open(tb.Context(), filepath.Join(tb.TempDir(), "handoff.db"), sqlitedb.Options{
 		Schema: sqlitelog.Schema + subscription.Schema + directory.Schema, UnsafeNoSync: true,
 	})
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
-	t.Cleanup(func() { _ = db.Close() })
+	tb.Cleanup(func() { _ = db.Close() })
 	codec := events.Register()
 	return &house{Directory: directory.New(db, codec), db: db, codec: codec, versions: make(map[events.StreamID]int)}
 }
 
 // record makes the next fact of a stream.
-func (h *house) record(t testing.TB, tenant, connection string, kind events.Kind, stream events.StreamID, f events.Fact) events.Record {
-	t.Helper()
+func (h *house) record(tb testing.TB, tenant, connection string, kind events.Kind, stream events.StreamID, f events.Fact) events.Record {
+	tb.Helper()
 	clear, _, schema, err := h.codec.Encode(f)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	h.position++
 	h.versions[stream]++
@@ -72,10 +72,10 @@ func (h *house) record(t testing.TB, tenant, connection string, kind events.Kind
 }
 
 // apply applies records in one transaction.
-func (h *house) apply(t testing.TB, records ...events.Record) {
-	t.Helper()
+func (h *house) apply(tb testing.TB, records ...events.Record) {
+	tb.Helper()
 	p := h.Projection()
-	err := h.db.Write(t.Context(), func(conn *sqlite.Conn) error {
+	err := h.db.Write(tb.Context(), func(conn *sqlite.Conn) error {
 		for _, r := range records {
 			if err := p.Apply(conn, r); err != nil {
 				return err
@@ -84,15 +84,15 @@ func (h *house) apply(t testing.TB, records ...events.Record) {
 		return nil
 	})
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 }
 
 // talk applies facts of a conversation of tenant default.
-func (h *house) talk(t testing.TB, connection string, stream events.StreamID, facts ...events.Fact) {
-	t.Helper()
+func (h *house) talk(tb testing.TB, connection string, stream events.StreamID, facts ...events.Fact) {
+	tb.Helper()
 	for _, f := range facts {
-		h.apply(t, h.record(t, "default", connection, events.KindConversation, stream, f))
+		h.apply(tb, h.record(tb, "default", connection, events.KindConversation, stream, f))
 	}
 }
 
@@ -122,11 +122,11 @@ func stream(n int) events.StreamID {
 	return uuid.NewSHA1(uuid.NameSpaceOID, fmt.Appendf(nil, "conversation %d", n))
 }
 
-func (h *house) one(t testing.TB, id string) listing.Escalation {
-	t.Helper()
-	e, err := h.Escalation(t.Context(), "default", id)
+func (h *house) one(tb testing.TB, id string) listing.Escalation {
+	tb.Helper()
+	e, err := h.Escalation(tb.Context(), "default", id)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	return e
 }
@@ -227,14 +227,14 @@ func TestConnectionsAreListedByNameWithWhatIsOpen(t *testing.T) {
 	}
 }
 
-func (h *house) attempt(t testing.TB, n int, about events.StreamID, version int, connection string, facts ...events.Fact) string {
-	t.Helper()
+func (h *house) attempt(tb testing.TB, n int, about events.StreamID, version int, connection string, facts ...events.Fact) string {
+	tb.Helper()
 	id := stream(1000 + n)
 	first := &events.DeliveryAttempted{Attempt: 1, Code: "status-500", Status: 500, Subject: events.DeliverySubject{
 		Event: "evt", EventType: "handoff.escalation.routed.v1", Stream: about.String(), Version: version, Connection: connection, Endpoint: "desk",
 	}}
 	for _, f := range append([]events.Fact{first}, facts...) {
-		h.apply(t, h.record(t, "default", connection, events.KindDelivery, id, f))
+		h.apply(tb, h.record(tb, "default", connection, events.KindDelivery, id, f))
 	}
 	return delivery.NameOf(id)
 }
@@ -285,16 +285,17 @@ func TestDeliveriesAreFoundByWhatTheyAreAbout(t *testing.T) {
 }
 
 // dump returns every row of every list.
-func (h *house) dump(t testing.TB) (rows []string) {
-	t.Helper()
-	err := h.db.Read(t.Context(), func(conn *sqlite.Conn) error {
+func (h *house) dump(tb testing.TB) (rows []string) {
+	tb.Helper()
+	err := h.db.Read(tb.Context(), func(conn *sqlite.Conn) error {
 		for _, table := range []string{"escalations", "customers", "connections", "deliveries"} {
 			err := sqlitex.ExecuteTransient(conn, "SELECT * FROM "+table, &sqlitex.ExecOptions{ResultFunc: func(s *sqlite.Stmt) error {
-				row := table
+				var row strings.Builder
+				row.WriteString(table)
 				for i := range s.ColumnCount() {
-					row += fmt.Sprintf("|%s", s.ColumnText(i))
+					row.WriteString(fmt.Sprintf("|%s", s.ColumnText(i)))
 				}
-				rows = append(rows, row)
+				rows = append(rows, row.String())
 				return nil
 			}})
 			if err != nil {
@@ -304,7 +305,7 @@ func (h *house) dump(t testing.TB) (rows []string) {
 		return nil
 	})
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	return rows
 }

@@ -18,17 +18,17 @@ import (
 
 // furnish gives a house the escalations that the tests below look for. Its
 // escalations are known by the letters a to f, in the order of raising.
-func furnish(t testing.TB) (*house, map[string]string) {
-	t.Helper()
-	h := open(t)
-	h.talk(t, "bot-1", stream(1), raised(1), routed(1, "bot-1", "billing"), &events.EscalationCompleted{Number: 1})
-	h.talk(t, "bot-1", stream(1), raised(2), routed(2, "bot-1", "billing"))
-	h.talk(t, "bot-1", stream(2), raised(1), routed(1, "bot-1", "general"), moved(1, "bot-2", "general"))
+func furnish(tb testing.TB) (*house, map[string]string) {
+	tb.Helper()
+	h := open(tb)
+	h.talk(tb, "bot-1", stream(1), raised(1), routed(1, "bot-1", "billing"), &events.EscalationCompleted{Number: 1})
+	h.talk(tb, "bot-1", stream(1), raised(2), routed(2, "bot-1", "billing"))
+	h.talk(tb, "bot-1", stream(2), raised(1), routed(1, "bot-1", "general"), moved(1, "bot-2", "general"))
 	other := raised(1)
 	other.CustomerRefs = []string{"ref-9"}
-	h.talk(t, "bot-2", stream(3), other, &events.EscalationFailed{Number: 1, Code: "no-agent"})
-	h.talk(t, "bot-2", stream(4), raised(1), routed(1, "bot-2", "billing"), &events.EscalationAccepted{Number: 1})
-	h.apply(t, h.record(t, "other", "bot-1", events.KindConversation, stream(5), raised(1)))
+	h.talk(tb, "bot-2", stream(3), other, &events.EscalationFailed{Number: 1, Code: "no-agent"})
+	h.talk(tb, "bot-2", stream(4), raised(1), routed(1, "bot-2", "billing"), &events.EscalationAccepted{Number: 1})
+	h.apply(tb, h.record(tb, "other", "bot-1", events.KindConversation, stream(5), raised(1)))
 	return h, map[string]string{
 		escid.Of(stream(1), 1): "a", escid.Of(stream(1), 2): "b", escid.Of(stream(2), 1): "c",
 		escid.Of(stream(3), 1): "d", escid.Of(stream(4), 1): "e", escid.Of(stream(5), 1): "f",

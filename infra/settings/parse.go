@@ -72,7 +72,7 @@ func parseSize(v string, least, most int64) (int64, error) {
 	if err != nil {
 		return 0, fmt.Errorf("%q is no size; write one such as 512KiB or 1MiB, or a number of bytes", v)
 	}
-	if size := int64(n) * unit; size >= least && size <= most { //nolint:gosec // 32 bits, times 2^30 at most
+	if size := int64(n) * unit; size >= least && size <= most {
 		return size, nil
 	}
 	return 0, fmt.Errorf("%s is out of range; use %s to %s", v, writeSize(least), writeSize(most))

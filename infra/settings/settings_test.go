@@ -102,8 +102,8 @@ func TestTheTableHasEveryField(t *testing.T) {
 
 func fields(t reflect.Type) string {
 	var names []string
-	for i := range t.NumField() {
-		names = append(names, t.Field(i).Name)
+	for field := range t.Fields() {
+		names = append(names, field.Name)
 	}
 	return strings.Join(names, " ")
 }

@@ -41,7 +41,7 @@ func (i *item) failed(now time.Time, maxAge time.Duration, err error) {
 	if i.Tries < 12 {
 		wait = min(maxPause, firstPause<<(i.Tries-1))
 	}
-	wait -= rand.N(wait / 2) //nolint:gosec // it need not be unpredictable
+	wait -= rand.N(wait / 2)
 	if f := fault.Of(err); f != nil {
 		wait = max(wait, f.RetryAfter)
 	}
