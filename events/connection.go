@@ -107,12 +107,16 @@ type Reserved struct {
 	ApplicationID string `json:"application_id"`
 	Tenant        string `json:"tenant"`
 	Connection    string `json:"connection"`
+	// Session counts how often the connection was requested: a later one takes
+	// the reservation over from an earlier one.
+	Session int `json:"session"`
 }
 
 // Released gives a reserved application id free.
 type Released struct {
 	Tenant     string `json:"tenant"`
 	Connection string `json:"connection"`
+	Session    int    `json:"session"`
 }
 
 // FactType implements Fact.

@@ -23,6 +23,11 @@ var Decider = domain.Decider[State]{Kind: events.KindReservation, StateVersion: 
 type State struct {
 	Tenant     string `json:"tenant,omitempty"`
 	Connection string `json:"connection,omitempty"`
+	Session    int    `json:"session,omitempty"` // of the connection
+}
+
+func (s State) heldBy(tenant, connection string) bool {
+	return s.Tenant == tenant && s.Connection == connection && tenant != ""
 }
 
 // To addresses a command to a reservation's stream.
@@ -34,13 +39,16 @@ func (t To) AggregateID() uuid.UUID { return uuid.UUID(t) }
 // AggregateType implements eventhorizon's Command.
 func (To) AggregateType() eh.AggregateType { return eh.AggregateType(events.KindReservation) }
 
-// Reserve takes the id. Reserved by the same connection already is success.
+// Reserve takes the id. Reserved by the same connection already is success; if
+// it was connected again since, the reservation passes to the later session.
 type Reserve struct {
 	To
 	Fact events.Reserved
 }
 
-// Release gives the id free. It changes nothing for anybody but the holder.
+// Release gives the id free. It changes nothing for anybody but the holder, nor
+// for a session of the connection that is over: whoever tidies up after an
+// earlier one may come late.
 type Release struct {
 	To
 	Fact events.Released
@@ -55,7 +63,7 @@ func (Release) CommandType() eh.CommandType { return "Release" }
 func evolve(s State, f events.Fact) State {
 	switch f := f.(type) {
 	case *events.Reserved:
-		return State{Tenant: f.Tenant, Connection: f.Connection}
+		return State{Tenant: f.Tenant, Connection: f.Connection, Session: f.Session}
 	case *events.Released:
 		return State{}
 	}
@@ -68,15 +76,15 @@ func decide(s State, cmd eh.Command) ([]events.Fact, error) {
 		if c.Fact.Tenant == "" || c.Fact.Connection == "" {
 			return nil, fault.New(fault.Unprocessable, "reservation-incomplete", "An application id is reserved for one connection of one tenant.")
 		}
-		switch s {
-		case State{}:
-			return []events.Fact{&c.Fact}, nil
-		case State{Tenant: c.Fact.Tenant, Connection: c.Fact.Connection}:
+		if s.Tenant != "" && !s.heldBy(c.Fact.Tenant, c.Fact.Connection) {
+			return nil, taken(s, c.Fact)
+		}
+		if s.Tenant != "" && s.Session >= c.Fact.Session {
 			return nil, nil
 		}
-		return nil, taken(s, c.Fact)
+		return []events.Fact{&c.Fact}, nil
 	case Release:
-		if s == (State{}) || s != (State{Tenant: c.Fact.Tenant, Connection: c.Fact.Connection}) {
+		if !s.heldBy(c.Fact.Tenant, c.Fact.Connection) || s.Session > c.Fact.Session {
 			return nil, nil
 		}
 		return []events.Fact{&c.Fact}, nil

@@ -31,7 +31,7 @@ type Handler struct {
 
 // Handle carries out the step; see steps.Run for what becomes of failures.
 func (h *Handler) Handle(ctx context.Context, n events.Notification) error {
-	step := steps.Step{Name: steps.Channel, Function: "appregistered", From: connection.AppRegistered}
+	step := steps.Step{Name: connection.StepChannel, Function: "appregistered", From: connection.AppRegistered}
 	_, err := steps.Run(ctx, h.Ledger, n, step, func(ctx context.Context, c connection.State) (eh.Command, error) {
 		enabled, err := h.Channels.EnsureChannel(ctx, c)
 		if err != nil {

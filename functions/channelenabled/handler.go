@@ -30,7 +30,7 @@ type Handler struct {
 
 // Handle carries out the step; see steps.Run for what becomes of failures.
 func (h *Handler) Handle(ctx context.Context, n events.Notification) error {
-	step := steps.Step{Name: steps.Ready, Function: "channelenabled", From: connection.ChannelEnabled}
+	step := steps.Step{Name: connection.StepReady, Function: "channelenabled", From: connection.ChannelEnabled}
 	_, err := steps.Run(ctx, h.Ledger, n, step, func(ctx context.Context, c connection.State) (eh.Command, error) {
 		if err := h.Hub.CheckReady(ctx, c); err != nil {
 			return nil, fmt.Errorf("check the hub: %w", err)

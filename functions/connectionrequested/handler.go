@@ -41,14 +41,14 @@ type Handler struct {
 // Handle carries out the step; see steps.Run for what becomes of failures.
 func (h *Handler) Handle(ctx context.Context, n events.Notification) error {
 	var reserved connection.Held
-	step := steps.Step{Name: steps.Application, Function: function, From: connection.Requested}
+	step := steps.Step{Name: connection.StepApplication, Function: function, From: connection.Requested}
 	c, err := steps.Run(ctx, h.Ledger, n, step, func(ctx context.Context, c connection.State) (eh.Command, error) {
 		id, created, err := h.Applications.EnsureApplication(ctx, c)
 		if err != nil {
 			return nil, fmt.Errorf("find application: %w", err)
 		}
 		reserved = connection.Held{HubType: c.Hub.Type, Organisation: c.Hub.Organisation, ApplicationID: id}
-		if err := h.reserve(ctx, n, reserved); err != nil {
+		if err := h.reserve(ctx, n, c.Session, reserved); err != nil {
 			return nil, fmt.Errorf("reserve application: %w", err)
 		}
 		return connection.RegisterApp{To: connection.To(n.Stream), Session: c.Session, Fact: events.AppRegistered{
@@ -69,26 +69,27 @@ func (h *Handler) tidy(ctx context.Context, n events.Notification, c connection.
 		if inUse || held.ApplicationID == "" || c.Status == connection.Requested {
 			continue
 		}
-		if err := h.Release(ctx, n, held); err != nil {
+		if err := h.Release(ctx, n, c.Session, held); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func (h *Handler) reserve(ctx context.Context, n events.Notification, held connection.Held) error {
+func (h *Handler) reserve(ctx context.Context, n events.Notification, session int, held connection.Held) error {
 	return h.change(ctx, n, held, func(to reservation.To) eh.Command {
 		return reservation.Reserve{To: to, Fact: events.Reserved{
 			HubType: held.HubType, Organisation: held.Organisation, ApplicationID: held.ApplicationID,
-			Tenant: n.Tenant, Connection: n.Connection,
+			Tenant: n.Tenant, Connection: n.Connection, Session: session,
 		}}
 	})
 }
 
-// Release gives an application id back, if the connection of n holds it.
-func (h *Handler) Release(ctx context.Context, n events.Notification, held connection.Held) error {
+// Release gives an application id back, if the connection of n holds it, and
+// not for a later session than the given one.
+func (h *Handler) Release(ctx context.Context, n events.Notification, session int, held connection.Held) error {
 	return h.change(ctx, n, held, func(to reservation.To) eh.Command {
-		return reservation.Release{To: to, Fact: events.Released{Tenant: n.Tenant, Connection: n.Connection}}
+		return reservation.Release{To: to, Fact: events.Released{Tenant: n.Tenant, Connection: n.Connection, Session: session}}
 	})
 }
 

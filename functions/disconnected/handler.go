@@ -30,7 +30,7 @@ type Settler interface {
 
 // Releaser gives application ids back.
 type Releaser interface {
-	Release(ctx context.Context, n events.Notification, held connection.Held) error
+	Release(ctx context.Context, n events.Notification, session int, held connection.Held) error
 }
 
 // Handler answers Disconnected. It may be called any number of times with the
@@ -53,7 +53,7 @@ func (h *Handler) Handle(ctx context.Context, n events.Notification) error {
 		return nil
 	}
 	for _, held := range c.State.Held {
-		if err := h.Applications.Release(ctx, n, held); err != nil {
+		if err := h.Applications.Release(ctx, n, c.State.Session, held); err != nil {
 			return fmt.Errorf("disconnect %s: %w", c.State.ID, err)
 		}
 	}

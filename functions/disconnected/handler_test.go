@@ -41,7 +41,7 @@ func (a *around) Settle(_ context.Context, _ events.Notification, stream events.
 	return nil
 }
 
-func (a *around) Release(_ context.Context, _ events.Notification, held connection.Held) error {
+func (a *around) Release(_ context.Context, _ events.Notification, _ int, held connection.Held) error {
 	a.released = append(a.released, held)
 	return nil
 }

@@ -57,7 +57,7 @@ type Handler struct {
 // connection-not-ready, connection-disconnected, conversation-id-missing,
 // idempotency-key-reused, or what h.Check finds.
 func (h *Handler) Raise(ctx context.Context, by identity.Principal, conn string, hand intake.HandOff, r conversation.Sending) (conversation.Answer, error) {
-	if hand.Context.ConversationID == "" {
+	if hand.Context.ConversationID == "" && r.Strict { // other ids are new for each sending
 		hand.Context.ConversationID = r.Key
 	}
 	if hand.Context.ConversationID == "" {

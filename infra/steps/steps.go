@@ -14,13 +14,6 @@ import (
 	"handoff/infra/eventlog"
 )
 
-// The names of the steps in StepFailed facts.
-const (
-	Application = "application"
-	Channel     = "channel"
-	Ready       = "ready"
-)
-
 // Step is one step: its name, the function that does it, and the status from
 // which it starts.
 type Step struct {
