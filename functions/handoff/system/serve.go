@@ -24,7 +24,7 @@ const (
 // data directory. ready is called once requests are taken.
 func Serve(ctx context.Context, l net.Listener, c Config, ready func(*System) error) error {
 	if c.PublicURL == "" {
-		c.PublicURL = "http://" + l.Addr().String()
+		c.PublicURL = "http://" + reachable(l.Addr())
 	}
 	s, err := Open(ctx, c)
 	if err != nil {

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"slices"
 	"sync"
 	"time"
 
@@ -44,9 +45,6 @@ type Config struct {
 // System is a running Handoff. Open it, serve its Handler, Run it, Close it.
 type System struct {
 	*embedded.Engine
-	// FirstKey is the administrator's key, if this is the first start of the
-	// data directory. It can't be had again.
-	FirstKey string
 
 	cfg     Config
 	rules   *rulebook.Rulebook
@@ -77,34 +75,37 @@ func (s *System) start(ctx context.Context) (err error) {
 	if s.runner, err = subscription.New(s.DB, s.Log, s.cfg.Now, s.functions(), s.projections()); err != nil {
 		return err
 	}
-	if s.FirstKey, err = s.firstKey(ctx); err != nil {
-		return fmt.Errorf("make the first key: %w", err)
-	}
 	s.handler = s.httpHandler()
 	return nil
 }
 
-// firstKey issues an administrator's key where there never was one.
-func (s *System) firstKey(ctx context.Context) (string, error) {
-	keys, err := s.Keyring.APIKeys().List(ctx, s.cfg.Tenant)
+// EnsureAdmin returns an administrator's key that works: the given one, or a
+// new one. Whoever runs the program holds the master key, so this gives nobody
+// what they do not have, and a key that was lost before anybody saw it is
+// replaced at the next start. first says that there was no administrator yet.
+func (s *System) EnsureAdmin(ctx context.Context, have string) (key string, first bool, err error) {
+	keys := s.Keyring.APIKeys()
+	if p, err := keys.Authenticate(ctx, have); err == nil && p.Role == identity.Admin && p.Tenant == s.cfg.Tenant {
+		return have, false, nil
+	}
+	all, err := keys.List(ctx, s.cfg.Tenant)
 	if err != nil {
-		return "", err
+		return "", false, fmt.Errorf("look for an administrator: %w", err)
 	}
-	for _, k := range keys {
-		if k.Role == identity.Admin {
-			return "", nil
-		}
+	first = !slices.ContainsFunc(all, func(k keyring.APIKey) bool { return k.Role == identity.Admin })
+	key, _, err = keys.Issue(ctx, keyring.NewKey{Tenant: s.cfg.Tenant, Role: identity.Admin, Name: "this machine"})
+	if err != nil {
+		return "", false, fmt.Errorf("make an administrator's key: %w", err)
 	}
-	token, _, err := s.Keyring.APIKeys().Issue(ctx, keyring.NewKey{Tenant: s.cfg.Tenant, Role: identity.Admin, Name: "first key"})
-	return token, err
+	return key, first, nil
 }
 
 // Handler serves the HTTP API.
 func (s *System) Handler() http.Handler { return s.handler }
 
 // Run has the functions work until ctx ends, and waits for them.
-func (s *System) Run(ctx context.Context) error {
-	ctx, cancel := context.WithCancel(ctx)
+func (s *System) Run(asked context.Context) error {
+	ctx, cancel := context.WithCancel(asked)
 	defer cancel()
 	var wg sync.WaitGroup
 	var mu sync.Mutex
@@ -116,7 +117,8 @@ func (s *System) Run(ctx context.Context) error {
 	} {
 		wg.Go(func() {
 			defer cancel()
-			if err := run(ctx); err != nil && !errors.Is(err, context.Canceled) {
+			// Whoever is interrupted by the end, perhaps while it began, has not failed.
+			if err := run(ctx); err != nil && asked.Err() == nil && !errors.Is(err, context.Canceled) {
 				mu.Lock()
 				defer mu.Unlock()
 				failed = append(failed, fmt.Errorf("%s: %w", name, err))
