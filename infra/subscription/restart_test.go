@@ -50,6 +50,36 @@ func TestWhatWasNotSavedIsHandledAgainAfterACrash(t *testing.T) {
 	})
 }
 
+func TestWhatWasUnderWayIsHandledAgainAfterACrash(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		m, got := newMachine(t), new(calls)
+		hang := true
+		f := one("f", func(ctx context.Context, n events.Notification) error {
+			got.note(n)
+			if hang && n.Stream == stream(1) {
+				<-ctx.Done()
+				return ctx.Err()
+			}
+			if n.Type == "Poison" {
+				return fault.New(fault.Invalid, "poison", "It can't be.")
+			}
+			return nil
+		})
+		p := m.start(t, f)
+		m.add(t, stream(1), "A")
+		m.add(t, stream(2), "A", "Poison")
+		<-time.After(10 * time.Second) // saved many times over
+		p.crash(t)
+		hang = false
+		p = m.start(t, f)
+		p.catchUp(t, m, "f")
+		p.stop(t)
+		same(t, "calls of what was under way", got.of(stream(1)), []int{1, 1})
+		same(t, "calls of what was done or parked meanwhile", got.of(stream(2)), []int{1, 2, 1})
+	})
+}
+
 func TestWhatWasPutAsideSurvivesARestart(t *testing.T) {
 	t.Parallel()
 	for sentence, end := range map[string]func(*process, *testing.T){
@@ -150,7 +180,7 @@ func runChaos(t *testing.T, seed uint64) {
 				want[s] = append(want[s], total[s])
 			}
 		}
-		<-time.After(time.Duration(random.IntN(400)) * time.Millisecond)
+		<-time.After(time.Duration(random.IntN(120)) * time.Millisecond)
 		if random.IntN(2) == 0 {
 			p.crash(t)
 		} else {
