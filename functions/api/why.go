@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 
 	"handoff/domain/audit"
 	"handoff/domain/escid"
@@ -67,7 +68,7 @@ func (h *Handler) explain(ctx context.Context, e found, i int) (audit.Why, error
 	for _, l := range lines {
 		w.Lines = append(w.Lines, l.String())
 		if l.Index >= 0 && l.Index == f.Route.RuleIndex {
-			w.Sentence = fmt.Sprintf("It went to %s because of %s.", queue, l)
+			w.Sentence = fmt.Sprintf("It went to %s because rule %q matched: %s.", queue, l.Rule, strings.TrimPrefix(l.Text, "yes: "))
 		}
 	}
 	return w, nil

@@ -5,6 +5,7 @@ import (
 	_ "embed"
 	"errors"
 	"fmt"
+	"strings"
 
 	"handoff/domain/conversation"
 	"handoff/domain/listing"
@@ -55,7 +56,9 @@ func (s *story) routedAndSent(ctx context.Context, a httpapi.Raised, turns, vari
 	}
 	s.say("routed", "%s", sentence(why.Sentence))
 	for _, l := range why.Lines {
-		s.say("", "            %s", l)
+		if strings.Contains(l, ": no, because ") { // the others matched, or were not asked
+			s.say("", "            %s", l)
+		}
 	}
 	got, err := s.desk.has(ctx, a.EscalationID)
 	if err != nil {
