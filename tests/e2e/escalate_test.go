@@ -21,17 +21,6 @@ rules:
     then: {queue: refunds, priority: 60}
 `
 
-type answer struct {
-	ID        string `json:"escalation_id"`
-	Status    string `json:"status"`
-	Queue     string `json:"queue"`
-	QueueName string `json:"queue_name"`
-	Rule      string `json:"rule"`
-	Duplicate bool   `json:"duplicate"`
-	StatusURL string `json:"status_url"`
-	WhyURL    string `json:"why_url"`
-}
-
 func TestAnEscalationReachesTheDeskWithItsContext(t *testing.T) {
 	t.Parallel()
 	w := start(t)

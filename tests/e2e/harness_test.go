@@ -3,16 +3,11 @@
 package e2e_test
 
 import (
-	"bytes"
 	"context"
-	"encoding/json"
-	"io"
 	"log/slog"
 	"net"
 	"net/http"
-	"net/http/httptest"
 	"path/filepath"
-	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -22,126 +17,102 @@ import (
 	"handoff/infra/standardwebhooks"
 )
 
-const patience = 20 * time.Second
+const patience = 40 * time.Second
 
 // world is a running system with an agent desk beside it.
 type world struct {
-	t     *testing.T
-	url   string
-	admin string
-	sys   *system.System
-	desk  *desk
+	t      *testing.T
+	dir    string
+	url    string
+	admin  string
+	sys    *system.System
+	desk   *desk
+	clock  *clock
+	client *http.Client
+	change []func(*system.Config)
+	end    func() error // stops the system
 }
 
 // start runs a system on a throw-away data directory until the test ends.
 func start(t *testing.T, change ...func(*system.Config)) *world {
 	t.Helper()
-	dir := t.TempDir()
-	return startIn(t, dir, change...)
+	return startIn(t, t.TempDir(), change...)
 }
 
+// startIn runs a system on a directory that may have been used before.
 func startIn(t *testing.T, dir string, change ...func(*system.Config)) *world {
 	t.Helper()
+	transport := &http.Transport{MaxIdleConnsPerHost: 128}
+	t.Cleanup(transport.CloseIdleConnections)
+	w := &world{t: t, dir: dir, clock: &clock{}, client: &http.Client{Transport: transport}, change: change}
+	w.desk = newDesk(t, w.clock)
+	w.run()
+	var err error
+	if w.admin, _, err = w.sys.EnsureAdmin(t.Context(), ""); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(w.stop)
+	return w
+}
+
+// config is that of the system, with what the test changes.
+func (w *world) config() system.Config {
 	allow, err := safehttp.ParseAllow("127.0.0.0/8")
 	if err != nil {
-		t.Fatal(err)
+		w.t.Fatal(err)
 	}
 	c := system.Config{
-		DataDir: filepath.Join(dir, "data"), KeyFile: filepath.Join(dir, "keys", "master.key"), Tenant: "default", Version: "test",
-		Allow: allow, Now: time.Now, Log: slog.New(slog.DiscardHandler),
+		DataDir: filepath.Join(w.dir, "data"), KeyFile: filepath.Join(w.dir, "keys", "master.key"), Tenant: "default", Version: "test",
+		Allow: allow, Now: w.clock.now, Log: slog.New(slog.DiscardHandler),
 	}
-	for _, f := range change {
+	for _, f := range w.change {
 		f(&c)
 	}
-	l, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
+	return c
+}
+
+func (w *world) run() {
+	w.t.Helper()
+	l, err := new(net.ListenConfig).Listen(w.t.Context(), "tcp", "127.0.0.1:0")
 	if err != nil {
-		t.Fatal(err)
+		w.t.Fatal(err)
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	ready, ended := make(chan *system.System, 1), make(chan error, 1)
 	go func() {
-		ended <- system.Serve(ctx, l, c, func(s *system.System) error { ready <- s; return nil })
+		ended <- system.Serve(ctx, l, w.config(), func(s *system.System) error { ready <- s; return nil })
 	}()
-	w := &world{t: t, url: "http://" + l.Addr().String()}
 	select {
 	case w.sys = <-ready:
 	case err := <-ended:
-		t.Fatalf("serve: %v", err)
-	}
-	w.admin = w.sys.FirstKey
-	w.desk = newDesk(t)
-	t.Cleanup(func() {
 		cancel()
-		if err := <-ended; err != nil {
-			t.Errorf("serve: %v", err)
-		}
-	})
-	return w
-}
-
-// call sends a request and returns status and body. body may be a string, or
-// anything that is JSON.
-func (w *world) call(key, method, path string, body any, header ...string) (int, []byte) {
-	w.t.Helper()
-	var r io.Reader
-	switch b := body.(type) {
-	case nil:
-	case string:
-		r = strings.NewReader(b)
-	default:
-		j, err := json.Marshal(b)
-		if err != nil {
-			w.t.Fatal(err)
-		}
-		r = bytes.NewReader(j)
+		w.t.Fatalf("serve: %v", err)
 	}
-	req, err := http.NewRequestWithContext(w.t.Context(), method, w.url+path, r)
-	if err != nil {
+	w.url = "http://" + l.Addr().String()
+	if w.admin, _, err = w.sys.EnsureAdmin(w.t.Context(), w.admin); err != nil {
 		w.t.Fatal(err)
 	}
-	if key != "" {
-		req.Header.Set("Authorization", "Bearer "+key)
-	}
-	if body != nil {
-		req.Header.Set("Content-Type", "application/json")
-	}
-	for i := 0; i+1 < len(header); i += 2 {
-		req.Header.Set(header[i], header[i+1])
-	}
-	resp, err := http.DefaultClient.Do(req)
-	if err != nil {
-		w.t.Fatal(err)
-	}
-	defer func() { _ = resp.Body.Close() }()
-	out, err := io.ReadAll(resp.Body)
-	if err != nil {
-		w.t.Fatal(err)
-	}
-	return resp.StatusCode, out
+	w.end = func() error { cancel(); return <-ended }
 }
 
-// must is call with the status that is wanted; the answer is decoded into out.
-func (w *world) must(status int, out any, key, method, path string, body any, header ...string) {
+// stop ends the system as an operator would. What it left is in w.dir.
+func (w *world) stop() {
 	w.t.Helper()
-	got, b := w.call(key, method, path, body, header...)
-	if got != status {
-		w.t.Fatalf("%s %s = %d, want %d: %s", method, path, got, status, b)
+	if w.end == nil {
+		return
 	}
-	if out != nil {
-		if err := json.Unmarshal(b, out); err != nil {
-			w.t.Fatalf("%s %s answered %s: %v", method, path, b, err)
-		}
+	w.client.CloseIdleConnections()
+	if err := w.end(); err != nil {
+		w.t.Errorf("serve: %v", err)
 	}
+	w.end = nil
 }
 
-// problem is call where a problem with the given code is wanted.
-func (w *world) problem(status int, code, key, method, path string, body any, header ...string) {
+// restart stops the system and starts it again on the same directory.
+func (w *world) restart() {
 	w.t.Helper()
-	got, b := w.call(key, method, path, body, header...)
-	var p struct{ Code string }
-	if err := json.Unmarshal(b, &p); err != nil || got != status || p.Code != code {
-		w.t.Fatalf("%s %s = %d %s, want %d %s", method, path, got, b, status, code)
-	}
+	w.stop()
+	w.run()
 }
 
 // eventually waits until f reports true.
@@ -149,7 +120,7 @@ func (w *world) eventually(what string, f func() bool) {
 	w.t.Helper()
 	ctx, cancel := context.WithTimeout(w.t.Context(), patience)
 	defer cancel()
-	tick := time.NewTicker(5 * time.Millisecond)
+	tick := time.NewTicker(10 * time.Millisecond)
 	defer tick.Stop()
 	for !f() {
 		select {
@@ -158,6 +129,44 @@ func (w *world) eventually(what string, f func() bool) {
 		case <-tick.C:
 		}
 	}
+}
+
+// settled waits until every function was told of everything.
+func (w *world) settled() {
+	w.t.Helper()
+	ctx, cancel := context.WithTimeout(w.t.Context(), patience)
+	defer cancel()
+	if err := w.sys.Settled(ctx); err != nil {
+		w.t.Fatal(err)
+	}
+}
+
+// idle waits until, in addition, nothing is to be delivered any more.
+func (w *world) idle() {
+	w.t.Helper()
+	w.eventually("all deliveries are done", func() bool {
+		w.settled()
+		return w.number(`SELECT count(*) FROM lane_items WHERE state < 2`) == 0
+	})
+	w.settled()
+}
+
+// clock is the system's clock: the real one, moved forward by tests.
+type clock struct {
+	mu     sync.Mutex
+	offset time.Duration
+}
+
+func (c *clock) now() time.Time {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return time.Now().Add(c.offset)
+}
+
+func (c *clock) advance(d time.Duration) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.offset += d
 }
 
 // connected is a connection that is ready.
@@ -169,6 +178,14 @@ type connected struct {
 // connect connects a bot to the desk and waits until it is ready.
 func (w *world) connect(id, mode, rules string) connected {
 	w.t.Helper()
+	c := w.request(id, plan(id, w.desk.url+"/"+id, mode, rules))
+	w.ready(id)
+	return c
+}
+
+// request asks for a connection and waits for nothing.
+func (w *world) request(id string, plan map[string]any) connected {
+	w.t.Helper()
 	var c struct {
 		Credentials struct {
 			Bot       string            `json:"bot_key"`
@@ -177,14 +194,17 @@ func (w *world) connect(id, mode, rules string) connected {
 			Endpoints map[string]string `json:"endpoint_secrets"`
 		} `json:"credentials"`
 	}
-	w.must(http.StatusAccepted, &c, w.admin, "POST", "/v1/connections", plan(id, w.desk.url+"/"+id, mode, rules))
-	secret, err := standardwebhooks.ParseSecret(c.Credentials.Endpoints["desk"])
-	if err != nil {
-		w.t.Fatal(err)
+	w.must(http.StatusAccepted, &c, w.admin, "POST", "/v1/connections", plan)
+	out := connected{id: id, bot: c.Credentials.Bot, hub: c.Credentials.Hub, webhook: c.Credentials.Webhook}
+	if s, ok := c.Credentials.Endpoints["desk"]; ok {
+		secret, err := standardwebhooks.ParseSecret(s)
+		if err != nil {
+			w.t.Fatal(err)
+		}
+		w.desk.expect(secret)
+		out.secret = secret
 	}
-	w.desk.expect(secret)
-	w.ready(id)
-	return connected{id: id, bot: c.Credentials.Bot, hub: c.Credentials.Hub, webhook: c.Credentials.Webhook, secret: secret}
+	return out
 }
 
 func plan(id, url, mode, rules string) map[string]any {
@@ -199,79 +219,37 @@ func plan(id, url, mode, rules string) map[string]any {
 
 func (w *world) ready(id string) {
 	w.t.Helper()
-	w.eventually("connection "+id+" is ready", func() bool {
-		var s struct{ Status string }
-		w.must(http.StatusOK, &s, w.admin, "GET", "/v1/connections/"+id, nil)
-		return s.Status == "ready"
+	w.eventually("connection "+id+" is ready", func() bool { return w.connection(id).Status == "ready" })
+}
+
+// connection is what an administrator sees of one.
+type connectionView struct {
+	Version       int
+	Status        string
+	Session       int
+	ApplicationID string `json:"application_id"`
+	Failure       *struct {
+		Step, Code, Detail string
+		Permanent          bool
+	}
+	Endpoints []struct{ ID, URL, Mode, Disabled string }
+	Rules     struct{ Set string }
+	End       *struct{ Policy, Target string }
+}
+
+func (w *world) connection(id string) (c connectionView) {
+	w.t.Helper()
+	w.must(http.StatusOK, &c, w.admin, "GET", "/v1/connections/"+id, nil)
+	return c
+}
+
+// stuck waits until a step of the connection failed for good.
+func (w *world) stuck(id, code string) connectionView {
+	w.t.Helper()
+	var c connectionView
+	w.eventually("connection "+id+" fails with "+code, func() bool {
+		c = w.connection(id)
+		return c.Failure != nil && c.Failure.Code == code
 	})
-}
-
-// desk is an agent desk that verifies what it receives.
-type desk struct {
-	url string
-
-	mu       sync.Mutex
-	secrets  []standardwebhooks.Secret
-	received []received
-	refuse   func(n int) int // status for the n-th request, 0 to take it
-	requests int
-}
-
-type received struct {
-	id, typ, subject string
-	sequence         string
-	body             map[string]any
-}
-
-func newDesk(t *testing.T) *desk {
-	t.Helper()
-	d := &desk{}
-	s := httptest.NewServer(d)
-	t.Cleanup(s.Close)
-	d.url = s.URL
-	return d
-}
-
-func (d *desk) expect(s standardwebhooks.Secret) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	d.secrets = append(d.secrets, s)
-}
-
-// ServeHTTP implements http.Handler.
-func (d *desk) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	body, _ := io.ReadAll(r.Body)
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	d.requests++
-	if d.refuse != nil {
-		if status := d.refuse(d.requests); status != 0 {
-			w.WriteHeader(status)
-			return
-		}
-	}
-	err := standardwebhooks.Verify(d.secrets, r.Header.Get("webhook-id"), r.Header.Get("webhook-timestamp"), r.Header.Get("webhook-signature"), body, time.Now(), 5*time.Minute)
-	if err != nil {
-		w.WriteHeader(http.StatusUnauthorized)
-		return
-	}
-	got := received{id: r.Header.Get("ce-id"), typ: r.Header.Get("ce-type"), subject: r.Header.Get("ce-subject"), sequence: r.Header.Get("ce-sequence")}
-	_ = json.Unmarshal(body, &got.body)
-	d.received = append(d.received, got)
-	w.WriteHeader(http.StatusNoContent)
-}
-
-// got returns what was received of one subject, each event id once.
-func (d *desk) got(subject string) []received {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	seen := make(map[string]bool)
-	var out []received
-	for _, r := range d.received {
-		if (subject == "" || r.subject == subject) && !seen[r.id] {
-			seen[r.id] = true
-			out = append(out, r)
-		}
-	}
-	return out
+	return c
 }
