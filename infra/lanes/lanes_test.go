@@ -251,6 +251,33 @@ func TestHurry(t *testing.T) {
 	})
 }
 
+// TestHurryDuringAnAttempt has the transcript come while an attempt has just
+// found that it is not there.
+func TestHurryDuringAnAttempt(t *testing.T) {
+	t.Parallel()
+	found, hurried := make(chan struct{}), make(chan struct{})
+	tries := 0
+	d := &desk{answer: func(delivery.Item, bool) (delivery.Progress, error) {
+		if tries++; tries > 1 {
+			return delivered(), nil
+		}
+		close(found)
+		<-hurried
+		return delivery.Progress{Status: delivery.Pending, RetryAt: time.Now().Add(10 * time.Second)}, nil
+	}}
+	inBubble(t, d, lanes.Options{}, func(t *testing.T, q *lanes.Queue, start func() func()) {
+		defer start()()
+		put(t, q, item("desk", "a", 1))
+		<-found
+		if err := q.Hurry(t.Context(), item("desk", "a", 1)); err != nil {
+			t.Fatal(err)
+		}
+		close(hurried)
+		synctest.Wait()
+		d.want(t, "desk a@1", "desk a@1")
+	})
+}
+
 func TestLimits(t *testing.T) {
 	t.Parallel()
 	var mu sync.Mutex

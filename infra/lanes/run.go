@@ -202,14 +202,11 @@ func (l *loop) carryOut(e *endpoint, it entry, probe bool) finished {
 	if p.Tried {
 		d.tries++
 	}
-	if d.status == delivery.Pending {
-		if !last && it.expires.Before(d.retryAt) {
-			d.retryAt = it.expires // for the last attempt
-		}
-		f.retryAt = d.retryAt
+	if d.status == delivery.Pending && !last && it.expires.Before(d.retryAt) {
+		d.retryAt = it.expires // for the last attempt
 	}
 	ctx = context.WithoutCancel(ctx) // what happened is written down
-	err = l.db.Write(ctx, func(conn *sqlite.Conn) (err error) { f.next, err = finish(conn, d, l.now()); return err })
+	err = l.db.Write(ctx, func(conn *sqlite.Conn) (err error) { f.retryAt, f.next, err = finish(conn, d, l.now()); return err })
 	if err != nil {
 		slog.ErrorContext(ctx, "delivery can't be written down", "delivery_id", delivery.NameOf(it.item.ID), "error", err)
 		f.next, f.retryAt = nil, l.now().Add(firstPause)
@@ -222,7 +219,7 @@ func (l *loop) carryOut(e *endpoint, it entry, probe bool) finished {
 func (l *loop) failed(d done, last bool, err error) done {
 	slog.ErrorContext(l.ctx, "delivery could not be attempted", "delivery_id", delivery.NameOf(d.item.ID),
 		"endpoint", d.item.Subject.Endpoint, "connection_id", d.item.Subject.Connection, "error", err)
-	d.errors = d.entry.errors + 1
+	d.errors = d.errors + 1
 	d.outcome = delivery.Outcome{Code: fault.CodeOf(err)}
 	d.status, d.retryAt = delivery.Pending, l.now().Add(min(maxPause, firstPause<<min(d.errors-1, 10)))
 	if last || fault.KindOf(err).Permanent() {

@@ -6,7 +6,7 @@ package lanes
 // A row of lane_items is a delivery that is not done: state 0 waits behind
 // another one of its lane, 1 is the first of its lane, 2 is parked. What was
 // delivered has no row. A lane is an endpoint and a stream. Puts counts how often
-// an item was put in again while it was not done.
+// an item was put in again, or hurried, while it was not done.
 const Schema = `
 CREATE TABLE IF NOT EXISTS lane_endpoints (
 	id         INTEGER PRIMARY KEY,
@@ -59,7 +59,7 @@ const (
 		VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?7, ?8,
 		CASE WHEN EXISTS (SELECT 1 FROM lane_items WHERE endpoint = ?2 AND stream = ?3 AND state < 2) THEN 0 ELSE 1 END)`
 	countPut  = `UPDATE lane_items SET puts = puts + 1 WHERE id = ?1`
-	hurryItem = `UPDATE lane_items SET due = ?2 WHERE id = ?1 AND state = 1 AND tries = 0 AND due > ?2`
+	hurryItem = `UPDATE lane_items SET puts = puts + 1, due = min(due, ?2) WHERE id = ?1 AND state = 1 AND tries = 0`
 
 	itemColumns = `SELECT seq, id, stream, version, event, type, expires, tries, errors, puts FROM lane_items `
 	selectDue   = itemColumns + `WHERE endpoint = ?1 AND state = 1 AND due <= ?2 ORDER BY due LIMIT ?3`
@@ -69,8 +69,11 @@ const (
 
 	deleteItem = `DELETE FROM lane_items WHERE seq = ?1 AND puts = ?2`
 	parkItem   = `UPDATE lane_items SET state = 2, tries = ?3, code = ?4, status = ?5 WHERE seq = ?1 AND puts = ?2`
-	retryItem  = `UPDATE lane_items SET due = ?5, tries = ?2, code = ?3, status = ?4, errors = ?6 WHERE seq = ?1`
-	promote    = `UPDATE lane_items SET state = 1, due = ?3 WHERE seq =
+	// One that was hurried while an attempt of it only found out that it has to
+	// wait is due at once: what it was to wait for may be there.
+	retryItem = `UPDATE lane_items SET due = CASE WHEN puts <> ?7 AND ?2 = 0 AND ?6 = 0 THEN ?8 ELSE ?5 END,
+		tries = ?2, code = ?3, status = ?4, errors = ?6 WHERE seq = ?1 RETURNING due`
+	promote = `UPDATE lane_items SET state = 1, due = ?3 WHERE seq =
 		(SELECT min(seq) FROM lane_items WHERE endpoint = ?1 AND stream = ?2 AND state < 2)
 		RETURNING seq, id, stream, version, event, type, expires, tries, errors, puts`
 

@@ -67,29 +67,30 @@ type done struct {
 	breaker  *saved // where it changed
 }
 
-// finish writes what became of an item. It returns the first of the lane, if
-// that is due now: another item, or the same one where it was put in again
-// while its attempt was under way.
-func finish(conn *sqlite.Conn, d done, now time.Time) (next *entry, err error) {
+// finish writes what became of an item. It returns when a pending item is due,
+// else the first of the lane, if that is due now: another item, or the same one
+// where it was put in again while its attempt was under way.
+func finish(conn *sqlite.Conn, d done, now time.Time) (due time.Time, next *entry, err error) {
 	switch d.status {
 	case delivery.Delivered:
 		err = exec(conn, deleteItem, d.seq, d.puts)
 	case delivery.Parked:
 		err = exec(conn, parkItem, d.seq, d.puts, int64(d.tries), d.outcome.Code, int64(d.outcome.Status))
 	default:
-		err = exec(conn, retryItem, d.seq, int64(d.tries), d.outcome.Code, int64(d.outcome.Status), d.retryAt, int64(d.errors))
+		err = query(conn, retryItem, func(s *sqlite.Stmt) { due = instant(s.ColumnInt64(0)) },
+			d.seq, int64(d.tries), d.outcome.Code, int64(d.outcome.Status), d.retryAt, int64(d.errors), d.puts, now)
 	}
 	if b := d.breaker; err == nil && b != nil {
 		err = exec(conn, updateEndpoint, d.endpoint, int64(b.failures), int64(b.trips), b.until)
 	}
 	if err != nil || d.status == delivery.Pending {
-		return nil, err
+		return due, nil, err
 	}
 	err = query(conn, promote, func(s *sqlite.Stmt) {
 		e := scan(s, keyOf(d.item))
 		next = &e
 	}, d.endpoint, d.item.Subject.Stream, now)
-	return next, err
+	return time.Time{}, next, err
 }
 
 // scan reads itemColumns.
