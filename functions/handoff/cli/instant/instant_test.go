@@ -15,8 +15,8 @@ func now() time.Time { return time.Date(2026, 11, 22, 10, 15, 30, 500, amsterdam
 func TestParse(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct{ in, want string }{
-		"now":                                        {"now", "2026-11-22T10:15:30.0000005+01:00"},
-		"a time of RFC 3339 is exact":                {"2026-11-22T09:10:12Z", "2026-11-22T09:10:12Z"},
+		"now":                         {"now", "2026-11-22T10:15:30.0000005+01:00"},
+		"a time of RFC 3339 is exact": {"2026-11-22T09:10:12Z", "2026-11-22T09:10:12Z"},
 		"so is one with a fraction and an offset":    {"2026-11-22T09:10:12.004+05:30", "2026-11-22T09:10:12.004+05:30"},
 		"date and minute are local":                  {"2026-11-22 09:10", "2026-11-22T09:10:00+01:00"},
 		"a T may stand between them":                 {"2026-11-22T09:10", "2026-11-22T09:10:00+01:00"},

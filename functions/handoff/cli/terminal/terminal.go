@@ -39,6 +39,9 @@ type Styled struct {
 	value any
 }
 
+// String returns the value's text without its style.
+func (s Styled) String() string { return fmt.Sprint(s.value) }
+
 // Bold returns v to be printed bold.
 func Bold(v any) Styled { return Styled{"1", v} }
 
