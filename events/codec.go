@@ -102,7 +102,7 @@ func (c *Codec) Encode(f Fact) (clear, private []byte, schema int, err error) {
 		if err != nil {
 			return nil, nil, 0, fmt.Errorf("encode private part of %s: %w", f.FactType(), err)
 		}
-		private = append([]byte{byte(d.PrivateSchema)}, body...) //nolint:gosec // 1 to 255, checked in NewCodec
+		private = append([]byte{byte(d.PrivateSchema)}, body...)
 	}
 	return clear, private, d.Schema, nil
 }

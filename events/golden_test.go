@@ -16,7 +16,6 @@ import (
 	"handoff/events"
 )
 
-//nolint:gochecknoglobals // how package flag works
 var update = flag.Bool("update", false, "rewrite schemas and golden files of the current versions")
 
 // golden is one golden file: a fact as stored, before sealing.

@@ -52,10 +52,17 @@ func checkTexts(f events.ConnectionRequested) error {
 		regions = *f.Regions
 	}
 	for _, text := range [...]struct{ pointer, value string }{
-		{"/bot/id", f.Bot.ID}, {"/bot/name", f.Bot.Name}, {"/bot/version", f.Bot.Version},
-		{"/hub/type", f.Hub.Type}, {"/hub/organisation", f.Hub.Organisation}, {"/hub/application_id", f.Hub.ApplicationID},
-		{"/regions/bot", regions.Bot}, {"/regions/hub", regions.Hub}, {"/regions/log", regions.Log},
-		{"/notice/accepted_by", f.Notice.AcceptedBy}, {"/notice/text_version", f.Notice.TextVersion},
+		{"/bot/id", f.Bot.ID},
+		{"/bot/name", f.Bot.Name},
+		{"/bot/version", f.Bot.Version},
+		{"/hub/type", f.Hub.Type},
+		{"/hub/organisation", f.Hub.Organisation},
+		{"/hub/application_id", f.Hub.ApplicationID},
+		{"/regions/bot", regions.Bot},
+		{"/regions/hub", regions.Hub},
+		{"/regions/log", regions.Log},
+		{"/notice/accepted_by", f.Notice.AcceptedBy},
+		{"/notice/text_version", f.Notice.TextVersion},
 	} {
 		if len(text.value) > MaxText {
 			return tooLong(text.pointer, MaxText)

@@ -169,8 +169,15 @@ func TestCommandsAreAddressed(t *testing.T) {
 	t.Parallel()
 	to := connection.To{1, 2, 3}
 	for _, c := range []eh.Command{
-		connection.Request{To: to}, connection.RegisterApp{To: to}, connection.EnableChannel{To: to}, connection.MakeReady{To: to},
-		connection.SetEndpoint{To: to}, connection.DisableEndpoint{To: to}, connection.AdoptRules{To: to}, connection.FailStep{To: to}, connection.Disconnect{To: to},
+		connection.Request{To: to},
+		connection.RegisterApp{To: to},
+		connection.EnableChannel{To: to},
+		connection.MakeReady{To: to},
+		connection.SetEndpoint{To: to},
+		connection.DisableEndpoint{To: to},
+		connection.AdoptRules{To: to},
+		connection.FailStep{To: to},
+		connection.Disconnect{To: to},
 	} {
 		if c.AggregateID() != [16]byte(to) || c.AggregateType() != "connection" || c.CommandType() == "" {
 			t.Errorf("%T is addressed to %s %s", c, c.AggregateType(), c.AggregateID())

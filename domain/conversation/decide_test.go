@@ -189,9 +189,15 @@ func TestCommandsAreAddressed(t *testing.T) {
 	t.Parallel()
 	to := conversation.To{1, 2, 3}
 	for _, c := range []eh.Command{
-		conversation.Raise{To: to}, conversation.Route{To: to}, conversation.Move{To: to}, conversation.SetDeadline{To: to},
-		conversation.Report{To: to}, conversation.Expire{To: to}, conversation.StoreTranscript{To: to},
-		conversation.MissTranscript{To: to}, conversation.Erase{To: to},
+		conversation.Raise{To: to},
+		conversation.Route{To: to},
+		conversation.Move{To: to},
+		conversation.SetDeadline{To: to},
+		conversation.Report{To: to},
+		conversation.Expire{To: to},
+		conversation.StoreTranscript{To: to},
+		conversation.MissTranscript{To: to},
+		conversation.Erase{To: to},
 	} {
 		if c.AggregateID() != [16]byte(to) || c.AggregateType() != "conversation" || c.CommandType() == "" {
 			t.Errorf("%T is addressed to %s %s", c, c.AggregateType(), c.AggregateID())

@@ -155,14 +155,14 @@ func TestWait(t *testing.T) {
 		retryAfter time.Duration
 		want       time.Duration
 	}{
-		"the first wait is short":              {1, 0, 0, 5 * time.Second},
-		"jitter only lengthens":                {1, 1, 0, 6 * time.Second},
-		"jitter out of range is cut":           {1, 7, 0, 6 * time.Second},
-		"the last wait is a day":               {11, 0, 0, 24 * time.Hour},
-		"beyond the schedule the last counts":  {99, 0, 0, 24 * time.Hour},
-		"an endpoint may ask for more":         {1, 0, time.Minute, time.Minute},
-		"an endpoint may not ask for less":     {5, 0, time.Second, 30 * time.Minute},
-		"an endpoint may not ask for for ever": {1, 0, 1000 * time.Hour, 24 * time.Hour},
+		"the first wait is short":             {1, 0, 0, 5 * time.Second},
+		"jitter only lengthens":               {1, 1, 0, 6 * time.Second},
+		"jitter out of range is cut":          {1, 7, 0, 6 * time.Second},
+		"the last wait is a day":              {11, 0, 0, 24 * time.Hour},
+		"beyond the schedule the last counts": {99, 0, 0, 24 * time.Hour},
+		"an endpoint may ask for more":        {1, 0, time.Minute, time.Minute},
+		"an endpoint may not ask for less":    {5, 0, time.Second, 30 * time.Minute},
+		"an endpoint may not ask without end": {1, 0, 1000 * time.Hour, 24 * time.Hour},
 	} {
 		t.Run(sentence, func(t *testing.T) {
 			t.Parallel()

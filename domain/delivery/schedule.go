@@ -29,7 +29,7 @@ const (
 const MaxAge = 96 * time.Hour
 
 // MaxAttempts returns how many attempts one round has.
-func MaxAttempts() int { return len(schedule()) + 1 }
+func MaxAttempts() int { return len(schedule()) + 1 } //nolint:staticcheck // it is called for the length of its array
 
 // Wait returns how long to wait after failed attempt n of a round, counted from
 // 1. jitter between 0 and 1 lengthens the wait, never shortens it, so that a

@@ -111,9 +111,15 @@ type Attribute struct{ Name, Value string }
 // Attributes returns the attributes other than datacontenttype that are set.
 func (e Event) Attributes() []Attribute {
 	a := []Attribute{
-		{"specversion", "1.0"}, {"id", e.ID}, {"source", e.Source}, {"type", e.Type}, {"subject", e.Subject},
-		{"time", e.Time.UTC().Format(time.RFC3339Nano)}, {"dataschema", e.DataSchema},
-		{"sequence", e.Sequence}, {"partitionkey", e.PartitionKey},
+		{"specversion", "1.0"},
+		{"id", e.ID},
+		{"source", e.Source},
+		{"type", e.Type},
+		{"subject", e.Subject},
+		{"time", e.Time.UTC().Format(time.RFC3339Nano)},
+		{"dataschema", e.DataSchema},
+		{"sequence", e.Sequence},
+		{"partitionkey", e.PartitionKey},
 	}
 	if e.TraceParent != "" {
 		a = append(a, Attribute{"traceparent", e.TraceParent})

@@ -226,7 +226,7 @@ func TestOnlyFullEventsSayWhatIsPrivate(t *testing.T) {
 		}
 	}
 	full := build(t, input(everyFact()["routed"]), emission.Full)
-	if n := bytes.Count(full.Data, []byte(private)); n != strings.Count(fmt.Sprintf("%s", everythingPrivate(t)), private) {
+	if n := bytes.Count(full.Data, []byte(private)); n != strings.Count(string(everythingPrivate(t)), private) {
 		t.Errorf("the full event says %d private things: %s", n, full.Data)
 	}
 }

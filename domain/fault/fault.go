@@ -32,6 +32,7 @@ const (
 	Unavailable                 // an outside system is down, worth another try
 )
 
+//nolint:gochecknoglobals // a table that never changes
 var names = [...]string{
 	Internal: "internal", Invalid: "invalid", Unprocessable: "unprocessable", Unauthenticated: "unauthenticated",
 	Forbidden: "forbidden", NotFound: "not-found", Conflict: "conflict", Gone: "gone", TooLarge: "too-large",

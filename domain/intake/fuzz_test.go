@@ -55,17 +55,21 @@ func conversation() []byte {
 	var messages []m
 	for i := range 50 {
 		from := []string{"customer", "bot"}[i%2]
-		messages = append(messages, m{"id": fmt.Sprintf("Kx81c|%07d", i), "at": fmt.Sprintf("2026-11-22T09:%02d:12.1234567Z", i), "from": from,
+		messages = append(messages, m{
+			"id": fmt.Sprintf("Kx81c|%07d", i), "at": fmt.Sprintf("2026-11-22T09:%02d:12.1234567Z", i), "from": from,
 			"text": fmt.Sprintf("Turn %d: the parcel with number %d was to come on Monday, and the driver's note says \"left with a neighbour\". "+
-				"I've asked at every door of the street and nobody has it. Could someone look into this, please? It is rather urgent, for it holds a present.", i, 4711+i)})
+				"I've asked at every door of the street and nobody has it. Could someone look into this, please? It is rather urgent, for it holds a present.", i, 4711+i),
+		})
 	}
 	variables := m{}
 	for i := range 20 {
 		variables[fmt.Sprintf("variable_%d", i)] = []any{"a value of some length", 12.5 + float64(i), true, m{"sku": i}}[i%4]
 	}
-	b, err := json.Marshal(m{"conversation_id": "Kx81c", "reason": "customer_asked", "topic": "Refund", "language": "nl-NL", "channel": "web",
+	b, err := json.Marshal(m{
+		"conversation_id": "Kx81c", "reason": "customer_asked", "topic": "Refund", "language": "nl-NL", "channel": "web",
 		"raised_at": "2026-11-22T09:59:12Z", "customer": m{"id": "c-881", "name": "R. Bakker"}, "variables": variables,
-		"transcript": m{"messages": messages, "complete": true}})
+		"transcript": m{"messages": messages, "complete": true},
+	})
 	if err != nil {
 		panic(err)
 	}

@@ -29,13 +29,16 @@ func TestEveryFieldIsRead(t *testing.T) {
 		Context: events.Context{
 			ConversationID: "Kx81c", Topics: []string{"Greeting", "Refund"}, LastPhrase: "where is it?", Phrases: []string{"hi", "where is it?"},
 			MessageToAgent: "Parcel lost twice", Summary: "Wants money back.",
-			Customer: &events.Customer{ID: "c-881", Name: "R. Bakker", Email: "r@mail.example", Phone: "+31 6 0000", Verified: true,
-				PageURL: "https://shop.example/orders", TimeZone: "Europe/Amsterdam"},
+			Customer: &events.Customer{
+				ID: "c-881", Name: "R. Bakker", Email: "r@mail.example", Phone: "+31 6 0000", Verified: true,
+				PageURL: "https://shop.example/orders", TimeZone: "Europe/Amsterdam",
+			},
 			Variables:       map[string]json.RawMessage{"order_number": raw(`"4711"`), "order_total": raw(`380.0`), "basket": raw(`[{"sku": 1}]`), "coupon": raw(`null`)},
 			VariableChanges: []events.VariableChange{{Name: "order_number", Value: raw(`"4710"`), Topic: "Refund", At: &at}},
 			Transcript: &events.Transcript{Complete: true, Messages: []events.Message{
 				{ID: "m1", At: &at, From: "customer", Name: "R.", Text: "hi", Attachments: []events.Attachment{
-					{URL: "https://files.example/a.png", ContentType: "image/png", Name: "a.png", Bytes: 120, Extensions: map[string]json.RawMessage{"alt": raw(`"a parcel"`)}}}},
+					{URL: "https://files.example/a.png", ContentType: "image/png", Name: "a.png", Bytes: 120, Extensions: map[string]json.RawMessage{"alt": raw(`"a parcel"`)}},
+				}},
 				{ID: "m2", At: &at, AtText: "2026-11-22T10:10:12+01:00", From: "bot", Text: "Hello!", Extensions: map[string]json.RawMessage{"mood": raw(`"glad"`)}},
 				{At: &at, AtText: "1795338612000", From: "system"},
 			}},
@@ -132,8 +135,10 @@ func TestWellKnownVariablesFillWhatWasNotSaid(t *testing.T) {
 	}
 	got.Context.Variables = nil
 	a := []any{got.Topic, got.Language, got.Bot, got.Context}
-	want := []any{"Refund", "En-US", events.Bot{ID: "<REDACTED>", Name: "Bot"}, events.Context{ConversationID: "K1", Topics: []string{"A", "B"},
-		LastPhrase: "plural", Phrases: []string{"p", "q"}, MessageToAgent: "note"}}
+	want := []any{"Refund", "En-US", events.Bot{ID: "<REDACTED>", Name: "Bot"}, events.Context{
+		ConversationID: "K1", Topics: []string{"A", "B"},
+		LastPhrase: "plural", Phrases: []string{"p", "q"}, MessageToAgent: "note",
+	}}
 	if !reflect.DeepEqual(a, want) {
 		t.Errorf("filled %+v, want %+v", a, want)
 	}
@@ -209,8 +214,10 @@ func parse(t *testing.T, in string) intake.HandOff {
 
 func nulls() string {
 	fields := map[string]any{}
-	for _, f := range []string{"conversation_id", "raised_at", "reason", "topic", "topics", "last_phrase", "phrases", "language", "channel", "message_to_agent",
-		"summary", "customer", "bot", "variables", "variable_changes", "transcript", "wishes"} {
+	for _, f := range []string{
+		"conversation_id", "raised_at", "reason", "topic", "topics", "last_phrase", "phrases", "language", "channel", "message_to_agent",
+		"summary", "customer", "bot", "variables", "variable_changes", "transcript", "wishes",
+	} {
 		fields[f] = nil
 	}
 	b, _ := json.Marshal(fields)

@@ -216,8 +216,13 @@ func TestExplainOddMisses(t *testing.T) {
 	d := r.Route(routing.Input{})
 	d.Outcomes = "ZZ!Z"
 	for _, m := range []routing.Miss{
-		{RuleIndex: 0, Was: json.RawMessage("[")}, {RuleIndex: 1, Failed: 99, Condition: "x is y"}, {RuleIndex: 1, Failed: -1}, {RuleIndex: -1}, {RuleIndex: 99},
-		{RuleIndex: 1, Kind: "new", Was: json.RawMessage("null")}, {RuleIndex: 2, Kind: routing.KindError},
+		{RuleIndex: 0, Was: json.RawMessage("[")},
+		{RuleIndex: 1, Failed: 99, Condition: "x is y"},
+		{RuleIndex: 1, Failed: -1},
+		{RuleIndex: -1},
+		{RuleIndex: 99},
+		{RuleIndex: 1, Kind: "new", Was: json.RawMessage("null")},
+		{RuleIndex: 2, Kind: routing.KindError},
 	} {
 		d.Misses = []routing.Miss{m}
 		if lines, err := r.Explain(d); err != nil || len(lines) != 5 {
@@ -230,8 +235,13 @@ func TestDecodeOutcomes(t *testing.T) {
 	t.Parallel()
 	got, err := routing.DecodeOutcomes("=azAZ!.")
 	want := []routing.Outcome{
-		{Result: routing.Matched}, {Result: routing.Missed}, {Result: routing.Missed, Condition: 25}, {Result: routing.Missed, Condition: 26},
-		{Result: routing.Missed, Condition: 51}, {Result: routing.Errored}, {Result: routing.NotTried},
+		{Result: routing.Matched},
+		{Result: routing.Missed},
+		{Result: routing.Missed, Condition: 25},
+		{Result: routing.Missed, Condition: 26},
+		{Result: routing.Missed, Condition: 51},
+		{Result: routing.Errored},
+		{Result: routing.NotTried},
 	}
 	if err != nil || !reflect.DeepEqual(got, want) {
 		t.Errorf("DecodeOutcomes = %v, %v, want %v", got, err, want)

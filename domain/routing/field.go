@@ -48,6 +48,8 @@ const (
 )
 
 // fieldTable names the fields: in the file, in English, and for `when`.
+//
+//nolint:gochecknoglobals // a table that never changes
 var fieldTable = [fieldCount]struct {
 	name, english string
 	nature        nature
@@ -75,6 +77,8 @@ var fieldTable = [fieldCount]struct {
 }
 
 // celTypes are the types of the fields in `when`; the time is taken apart.
+//
+//nolint:gochecknoglobals // a table that never changes
 var celTypes = map[nature]*cel.Type{
 	natureText:   cel.StringType,
 	natureTexts:  cel.ListType(cel.StringType),
@@ -83,6 +87,8 @@ var celTypes = map[nature]*cel.Type{
 }
 
 // clockFields are the parts of the local time that `when` sees.
+//
+//nolint:gochecknoglobals // a table that never changes
 var clockFields = map[string]*cel.Type{
 	"time.date": cel.StringType, "time.weekday": cel.StringType,
 	"time.hour": cel.IntType, "time.minute": cel.IntType,
@@ -121,6 +127,8 @@ type variable struct {
 }
 
 // variableKinds are the types that a variable may be declared with.
+//
+//nolint:gochecknoglobals // a table that never changes
 var variableKinds = []string{"string", "int", "double", "bool", "list", "map", "any"}
 
 func (v *variable) nature() nature {
@@ -184,6 +192,8 @@ const (
 
 // operatorTable names the operators: in the file, in a statement ("topic is
 // Refund") and in a need ("needs at least 500"); %s is the operand.
+//
+//nolint:gochecknoglobals // a table that never changes
 var operatorTable = [opCount]struct {
 	name, statement, need string
 	natures               []nature
@@ -208,6 +218,7 @@ var operatorTable = [opCount]struct {
 	opNotOn:      {"not_on", "is not on %s", "any day but %s", []nature{natureTime}},
 }
 
+//nolint:gochecknoglobals // tables that never change
 var (
 	textual  = []nature{natureText, natureTexts, natureAny}
 	numeric  = []nature{natureNumber, natureAny}

@@ -43,10 +43,10 @@ func (f *findings) err() error {
 	e := fault.Newf(fault.Unprocessable, "rules-invalid", "The rules file has %s in line %d, column %d: %s.", count, first.Line, first.Column, first.Detail)
 	e.Problems = f.list
 	if n := len(f.list); n > maxFindings {
-		e.Problems = append(f.list[:maxFindings:maxFindings], fault.Problem{
+		e.Problems = slices.Concat(f.list[:maxFindings], []fault.Problem{{
 			Line: f.list[maxFindings].Line, Column: f.list[maxFindings].Column,
 			Detail: fmt.Sprintf("%d more findings follow from here", n-maxFindings),
-		})
+		}})
 	}
 	return e
 }

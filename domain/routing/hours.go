@@ -10,6 +10,8 @@ import (
 const dayMinutes = 24 * 60
 
 // dayNames are the days as rules write them, by time.Weekday.
+//
+//nolint:gochecknoglobals // a table that never changes
 var dayNames = [7]string{"sun", "mon", "tue", "wed", "thu", "fri", "sat"}
 
 // span is a range of hours on some days of the week. One that ends before it

@@ -2,6 +2,7 @@ package routing
 
 import (
 	"bytes"
+	"strings"
 	"unicode"
 	"unicode/utf8"
 
@@ -62,7 +63,7 @@ func seek(source []byte, line, column, skip int, end bool, quote byte) (int, int
 		}
 		width := size
 		if e := escape(rest, quote); e > 0 {
-			width, blank = e, bytes.ContainsRune([]byte("nrt "), rune(rest[1])) && quote == '"'
+			width, blank = e, strings.ContainsRune("nrt ", rune(rest[1])) && quote == '"'
 		}
 		if !blank {
 			skip--

@@ -101,15 +101,16 @@ func (o operator) lists() bool {
 func (p *parser) values(n *yaml.Node, of nature, c *condition) bool {
 	what := "the operand of " + operatorTable[c.op].name
 	nodes := []*yaml.Node{n}
-	if n.Kind == yaml.SequenceNode && c.op.lists() {
+	switch {
+	case n.Kind == yaml.SequenceNode && c.op.lists():
 		if nodes = p.items(n, what, MaxOperands); len(nodes) == 0 {
 			p.add(n, "%s is empty", what)
 			return false
 		}
-	} else if n.Kind != yaml.ScalarNode {
+	case n.Kind != yaml.ScalarNode:
 		p.add(n, "%s must be one value, not %s", what, kindOf(n))
 		return false
-	} else if c.op == opOneOf {
+	case c.op == opOneOf:
 		p.add(n, "%s must be a list, such as [%s]", what, n.Value)
 		return false
 	}

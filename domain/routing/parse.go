@@ -41,6 +41,8 @@ var (
 
 // reserved are the words that can't name a variable in `when`: those of CEL,
 // and the first parts of the fields' names.
+//
+//nolint:gochecknoglobals // a table that never changes
 var reserved = []string{
 	"as", "bot", "bool", "break", "bytes", "channel", "const", "continue", "customer", "double", "duration", "dyn", "else", "false",
 	"for", "function", "if", "import", "in", "int", "language", "last_phrase", "let", "list", "loop", "map", "namespace", "null",

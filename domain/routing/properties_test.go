@@ -75,7 +75,8 @@ func drawInput(t *rapid.T) routing.Input {
 func checkDecision(t interface {
 	Helper()
 	Fatalf(string, ...any)
-}, r *routing.RuleSet, d routing.Decision) {
+}, r *routing.RuleSet, d routing.Decision,
+) {
 	t.Helper()
 	if _, declared := r.Queue(d.Queue.ID); !declared || d.RuleSet != r.Hash() || d.Priority < 0 || d.Priority > 100 {
 		t.Fatalf("decision = %+v", d)

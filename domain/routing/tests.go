@@ -148,8 +148,9 @@ func (p *parser) expect(n *yaml.Node, t *testCase) {
 }
 
 func (p *parser) expectQueue(n *yaml.Node) string {
-	i, before := 0, len(p.list)
-	if i = p.queueRef(n, "the queue"); len(p.list) > before || i >= len(p.set.queues) {
+	before := len(p.list)
+	i := p.queueRef(n, "the queue")
+	if len(p.list) > before || i >= len(p.set.queues) {
 		return ""
 	}
 	return p.set.queues[i].ID

@@ -9,6 +9,7 @@ package transcript
 import (
 	"encoding/json"
 	"maps"
+	"slices"
 	"strings"
 
 	"handoff/events"
@@ -78,7 +79,7 @@ func Merge(earlier, later *events.Transcript) (merged *events.Transcript, added 
 	}
 	fresh := beyond(earlier.Messages, later.Messages)
 	m := *earlier
-	m.Messages = append(earlier.Messages[:len(earlier.Messages):len(earlier.Messages)], fresh...)
+	m.Messages = slices.Concat(earlier.Messages, fresh)
 	m.Complete = later.Complete || earlier.Complete && len(fresh) == 0
 	if later.URL != "" {
 		m.URL = later.URL

@@ -28,7 +28,7 @@ queues:
 // steps that follow are taken by functions. For a connection that is there it
 // applies what changed. Credentials are in the answer if they were made.
 func (h *Handler) Connect(ctx context.Context, by identity.Principal, p connection.Plan) (connection.Connected, error) {
-	cmd, err := h.plan(ctx, by, p)
+	cmd, err := h.plan(ctx, p)
 	if err != nil {
 		return connection.Connected{}, err
 	}
@@ -53,7 +53,7 @@ func (h *Handler) Connect(ctx context.Context, by identity.Principal, p connecti
 }
 
 // plan checks a plan and returns the command for it.
-func (h *Handler) plan(ctx context.Context, by identity.Principal, p connection.Plan) (connection.Request, error) {
+func (h *Handler) plan(ctx context.Context, p connection.Plan) (connection.Request, error) {
 	cmd := connection.Request{Fact: events.ConnectionRequested{
 		Connection: p.Name, Bot: p.Bot, Hub: p.Hub, Regions: p.Regions,
 		Notice: events.Notice{AcceptedBy: p.Notice.AcceptedBy, AcceptedAt: h.Now().UTC(), TextVersion: p.Notice.TextVersion},

@@ -86,7 +86,7 @@ func (h *Handler) Ruleset(ctx context.Context, by identity.Principal, id string)
 	if err != nil {
 		return nil, "", err
 	}
-	set, err := h.Rules.RuleSet(ctx, c.stream.ID, c.State.Rules)
+	set, err := h.Rules.RuleSet(ctx, c.stream.ID, c.Rules)
 	if err != nil {
 		return nil, "", fmt.Errorf("read rules of %s: %w", id, err)
 	}

@@ -132,7 +132,6 @@ func endpoint(id, mode string, types ...string) *events.EndpointSet {
 // facts is a command that appends what it says.
 type facts struct {
 	eh.Command
-	all []events.Fact
 }
 
 func (b *bench) connect(id string, endpoints ...events.Fact) {
@@ -161,7 +160,8 @@ func (b *bench) append(stream events.StreamID, kind events.Kind, conn string, al
 		d.Decide = func(connection.State, eh.Command) ([]events.Fact, error) { return all, nil }
 		_, err = eventlog.Execute(b.t.Context(), b.Ledger, d, at, eventlog.Origin{}, func(connection.State) (eh.Command, error) { return facts{}, nil })
 	} else {
-		d := domain.Decider[generation]{Kind: kind, StateVersion: 99,
+		d := domain.Decider[generation]{
+			Kind: kind, StateVersion: 99,
 			Evolve: func(g generation, f events.Fact) generation {
 				if _, ok := f.(*events.ContextErased); ok {
 					g.Erasures++

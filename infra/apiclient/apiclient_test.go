@@ -136,8 +136,10 @@ func TestRaising(t *testing.T) {
 		got = append(got, r)
 		return conversation.Answer{EscalationID: "esc_1", Status: conversation.Routed, Queue: h.Context.ConversationID}, nil
 	}})
-	raised := httpapi.Raised{Answer: conversation.Answer{EscalationID: "esc_1", Status: conversation.Routed, Queue: "a"},
-		StatusURL: "/v1/escalations/esc_1/status", WhyURL: "/v1/escalations/esc_1/why"}
+	raised := httpapi.Raised{
+		Answer:    conversation.Answer{EscalationID: "esc_1", Status: conversation.Routed, Queue: "a"},
+		StatusURL: "/v1/escalations/esc_1/status", WhyURL: "/v1/escalations/esc_1/why",
+	}
 	one, err := c.RaiseRaw(t.Context(), "store-bot", []byte(`{"conversation_id":"a"}`), `k "\`)
 	same(t, "raised", one, raised, err)
 	set, err := c.RaiseActivities(t.Context(), "store-bot", []byte(`{"type":"event","name":"handoff.initiate","conversation":{"id":"a"}}`), "")

@@ -76,7 +76,7 @@ func syncDir(dir string) error {
 	if runtime.GOOS == "windows" { // which can't sync a directory
 		return nil
 	}
-	d, err := os.Open(dir) //nolint:gosec // the administrator names the directory
+	d, err := os.Open(dir)
 	if err != nil {
 		return err
 	}
@@ -88,7 +88,7 @@ func syncDir(dir string) error {
 // client-file-open, one that can't be understood with an Unprocessable fault
 // client-file-invalid.
 func Read(path string) (Client, error) {
-	f, err := os.Open(path) //nolint:gosec // the administrator names the file
+	f, err := os.Open(path)
 	if err != nil {
 		return Client{}, fmt.Errorf("read client file: %w", err)
 	}

@@ -160,11 +160,13 @@ func TestAnEscalationIsListedAsItsFactsSay(t *testing.T) {
 			toBilling(e)
 			e.RoutedBy = "other-bot"
 		})},
-		"accepted and completed": {[]events.Fact{routed(1, "store-bot", "billing"), &events.EscalationAccepted{Number: 1}, &events.EscalationCompleted{Number: 1, Code: "solved"}},
+		"accepted and completed": {
+			[]events.Fact{routed(1, "store-bot", "billing"), &events.EscalationAccepted{Number: 1}, &events.EscalationCompleted{Number: 1, Code: "solved"}},
 			with(func(e *listing.Escalation) {
 				toBilling(e)
 				e.Status, e.Code = "completed", "solved"
-			})},
+			}),
+		},
 		"failed at a deadline of a disconnect": {[]events.Fact{
 			&events.EscalationDeadlineSet{Number: 1, Deadline: at(5), Code: "drained"}, &events.EscalationFailed{Number: 1, Code: "drained"},
 		}, with(func(e *listing.Escalation) { e.Status, e.Code, e.Deadline = "failed", "drained", at(5) })},
@@ -293,7 +295,7 @@ func (h *house) dump(tb testing.TB) (rows []string) {
 				var row strings.Builder
 				row.WriteString(table)
 				for i := range s.ColumnCount() {
-					row.WriteString(fmt.Sprintf("|%s", s.ColumnText(i)))
+					fmt.Fprintf(&row, "|%s", s.ColumnText(i))
 				}
 				rows = append(rows, row.String())
 				return nil

@@ -20,8 +20,10 @@ func reported() []conversation.Status {
 
 // filters are the statuses by which the list of escalations can be cut.
 func filters() []string {
-	return []string{"open", string(conversation.Raised), string(conversation.Routed), string(conversation.Accepted),
-		string(conversation.Completed), string(conversation.Failed), string(conversation.Expired)}
+	return []string{
+		"open", string(conversation.Raised), string(conversation.Routed), string(conversation.Accepted),
+		string(conversation.Completed), string(conversation.Failed), string(conversation.Expired),
+	}
 }
 
 func (s *server) escalations(x *exchange, r *http.Request) error {

@@ -171,9 +171,11 @@ func bindEscalations(a *httpapi.API) {
 		return conversation.View{
 			Escalation: conversation.Escalation{Number: 1, Status: conversation.Routed, Queue: events.Queue{ID: "general"}},
 			Raised:     events.EscalationRaised{RaisedAt: at, Topic: "Refund"}, Timeline: entries,
-			Context: &events.Context{ConversationID: "Kx81c", Customer: &events.Customer{ID: "c-881", Verified: true},
+			Context: &events.Context{
+				ConversationID: "Kx81c", Customer: &events.Customer{ID: "c-881", Verified: true},
 				Variables:  map[string]json.RawMessage{"order_total": json.RawMessage(`380.0`)},
-				Transcript: &events.Transcript{Messages: []events.Message{{At: &at, From: events.FromCustomer, Text: "Hello"}}}},
+				Transcript: &events.Transcript{Messages: []events.Message{{At: &at, From: events.FromCustomer, Text: "Hello"}}},
+			},
 		}, nil
 	}
 	a.Why = func(context.Context, identity.Principal, string) (httpapi.Why, error) {
@@ -194,8 +196,10 @@ func row() listing.Escalation {
 }
 
 func bindDeliveries(a *httpapi.API) {
-	d := listing.Delivery{ID: "6f1c5a52-0000-8000-8000-00000000000d", Event: escalationID + "@2", EventType: "handoff.escalation.routed.v1",
-		Connection: "store-bot", Endpoint: "desk", Status: "parked", Attempts: 3, Code: "timeout", UpdatedAt: now()}
+	d := listing.Delivery{
+		ID: "6f1c5a52-0000-8000-8000-00000000000d", Event: escalationID + "@2", EventType: "handoff.escalation.routed.v1",
+		Connection: "store-bot", Endpoint: "desk", Status: "parked", Attempts: 3, Code: "timeout", UpdatedAt: now(),
+	}
 	a.Deliveries = func(context.Context, identity.Principal, listing.DeliveryQuery) ([]listing.Delivery, string, error) {
 		return []listing.Delivery{d}, "", nil
 	}
@@ -226,8 +230,10 @@ func bindAudit(a *httpapi.API) {
 		return history(after, 3, nil)
 	}
 	a.StateAt = func(_ context.Context, _ identity.Principal, _ string, at time.Time) (httpapi.Past, error) {
-		return httpapi.Past{At: at, Position: 9, Facts: 4, Connection: state(), Open: 1, Queues: map[string]int{"general": 1},
-			Escalations: []httpapi.PastEscalation{{ID: escalationID, Escalation: conversation.Escalation{Number: 1, Status: conversation.Raised, RaisedAt: at}}}}, nil
+		return httpapi.Past{
+			At: at, Position: 9, Facts: 4, Connection: state(), Open: 1, Queues: map[string]int{"general": 1},
+			Escalations: []httpapi.PastEscalation{{ID: escalationID, Escalation: conversation.Escalation{Number: 1, Status: conversation.Raised, RaisedAt: at}}},
+		}, nil
 	}
 	a.Verify = func(context.Context, identity.Principal, string) (httpapi.Verified, error) {
 		return httpapi.Verified{Facts: 3, Streams: 1, Position: 3, Head: "head", Against: "broken", Problems: []httpapi.Breach{{Code: "gap", Detail: "2 is missing.", Position: 2}}}, nil

@@ -48,8 +48,10 @@ func TestRaisedAnswerIsFlatAndLinked(t *testing.T) {
 		t.Fatal(err)
 	}
 	at := publicURL + "/v1/escalations/" + escalationID
-	want := map[string]any{"escalation_id": escalationID, "status": "routed", "queue": "general", "queue_name": "General help",
-		"rule": "refunds", "duplicate": false, "status_url": at + "/status", "why_url": at + "/why"}
+	want := map[string]any{
+		"escalation_id": escalationID, "status": "routed", "queue": "general", "queue_name": "General help",
+		"rule": "refunds", "duplicate": false, "status_url": at + "/status", "why_url": at + "/why",
+	}
 	if !reflect.DeepEqual(got, want) {
 		t.Errorf("answer = %v, want %v", got, want)
 	}

@@ -123,8 +123,10 @@ func TestOneLineIsLoggedWithoutSecrets(t *testing.T) {
 		target string
 		want   map[string]any
 	}{
-		"a success": {"/v1/connections/store-bot", map[string]any{"level": "INFO", "status": 200.0, "route": "GET /v1/connections/{connection}",
-			"path": "/v1/connections/store-bot", "actor": "k-admin", "tenant": "default", "method": "GET", "trace_id": "0af7651916cd43dd8448eb211c80319c"}},
+		"a success": {"/v1/connections/store-bot", map[string]any{
+			"level": "INFO", "status": 200.0, "route": "GET /v1/connections/{connection}",
+			"path": "/v1/connections/store-bot", "actor": "k-admin", "tenant": "default", "method": "GET", "trace_id": "0af7651916cd43dd8448eb211c80319c",
+		}},
 		"a refusal":            {"/v1/connections/A?x=1", map[string]any{"level": "INFO", "status": 404.0, "code": "connection-not-found"}},
 		"a key in the query":   {"/v1/whoami?x=" + token, map[string]any{"level": "INFO", "status": 400.0, "code": "key-in-url"}},
 		"a key in the path":    {"/v1/connections/" + token, map[string]any{"level": "INFO", "status": 404.0, "path": "(withheld)"}},

@@ -168,7 +168,7 @@ func (k *Keyring) makeKey(ctx context.Context, t *tenant, key events.KeyID) ([]b
 
 func selectKey(c *sqlite.Conn, t *tenant, key events.KeyID) ([]byte, error) {
 	var wrapped []byte
-	err := error(ErrNoKey)
+	err := ErrNoKey
 	failed := query(c, "SELECT wrapped, erased FROM conversation_keys WHERE tenant = ? AND key = ?", func(s *sqlite.Stmt) error {
 		if wrapped, err = blob(s, 0), nil; s.ColumnBool(1) {
 			wrapped, err = nil, ErrErased

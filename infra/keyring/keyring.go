@@ -138,7 +138,7 @@ func open(ctx context.Context, path string, master MasterKey, now func() time.Ti
 // makeFile makes the file, durably, for its owner alone; SQLite gives its other
 // files the same mode.
 func makeFile(path string) error {
-	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600) //nolint:gosec // the administrator names the directory
+	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
 	if err != nil {
 		return err
 	}

@@ -53,7 +53,7 @@ func MasterKeyFor(dir, path string) (MasterKey, error) {
 // LoadMasterKey reads the master key at path. It refuses a file that others may
 // read or that is not 32 bytes long; the error says what to do.
 func LoadMasterKey(path string) (key MasterKey, err error) {
-	f, err := os.Open(path) //nolint:gosec // the administrator names the file
+	f, err := os.Open(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return MasterKey{}, fmt.Errorf("there is no master key at %s: put back the key file of this data directory, from a backup or another machine, or name it in HANDOFF_KEY_FILE: %w", path, err)
 	}
@@ -140,7 +140,7 @@ func syncDir(dir string) error {
 	if runtime.GOOS == "windows" { // which can't sync a directory
 		return nil
 	}
-	d, err := os.Open(dir) //nolint:gosec // the administrator names the directory
+	d, err := os.Open(dir)
 	if err != nil {
 		return err
 	}

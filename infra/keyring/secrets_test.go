@@ -71,7 +71,10 @@ func TestSecretsByPrefix(t *testing.T) {
 	k := openAt(t, t.TempDir())
 	ctx := t.Context()
 	for _, s := range [][3]string{
-		{"acme", "endpoint/a/signing", "1"}, {"acme", "endpoint/b/signing", "2"}, {"acme", "endpoint_a", "3"}, {"acme", "endpoint%", "4"},
+		{"acme", "endpoint/a/signing", "1"},
+		{"acme", "endpoint/b/signing", "2"},
+		{"acme", "endpoint_a", "3"},
+		{"acme", "endpoint%", "4"},
 		{"other", "endpoint/a/signing", "5"},
 	} {
 		if err := k.PutSecret(ctx, s[0], s[1], []byte(s[2])); err != nil {

@@ -16,13 +16,19 @@ type endpoint struct {
 	key
 	id       int64
 	breaker  breaker
-	ready    []entry        // fetched, due and not begun
-	claimed  map[int64]bool // by seq: those that are ready or under way
+	ready    []entry         // fetched, due and not begun
+	claimed  map[int64]claim // by seq: those that are ready or under way
 	inflight int
 	// stale: there may be due items that were not fetched.
 	stale bool
 	// next is when the next item becomes due; zero: none is known.
 	next time.Time
+}
+
+// claim is an item that is ready or under way.
+type claim struct {
+	puts   int64 // as fetched
+	outrun bool  // it was put in again or hurried since
 }
 
 // refill fetches items if there may be some and none is at hand.
@@ -56,10 +62,12 @@ func (e *endpoint) refill(ctx context.Context, q *Queue, now time.Time) error {
 
 // take makes an item ready, unless it is or is under way.
 func (e *endpoint) take(got entry) {
-	if e.claimed[got.seq] {
+	if c, ok := e.claimed[got.seq]; ok {
+		c.outrun = c.outrun || c.puts != got.puts
+		e.claimed[got.seq] = c
 		return
 	}
-	e.claimed[got.seq] = true
+	e.claimed[got.seq] = claim{puts: got.puts}
 	e.ready = append(e.ready, got)
 }
 
@@ -81,6 +89,7 @@ func (e *endpoint) begin(perEndpoint int, now time.Time) (it entry, probe, ok bo
 // ended takes note of an attempt that is over.
 func (e *endpoint) ended(f finished, now time.Time) {
 	e.inflight--
+	e.stale = e.stale || e.claimed[f.seq].outrun // what was fetched of it was passed over
 	delete(e.claimed, f.seq)
 	e.dueAt(f.retryAt)
 	if e.breaker.state(now) != Closed {

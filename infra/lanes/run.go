@@ -78,7 +78,7 @@ func (l *loop) load(ctx context.Context) error {
 			if l.endpoints[k] != nil {
 				return
 			}
-			e := &endpoint{key: k, id: s.ColumnInt64(0), claimed: make(map[int64]bool), stale: true}
+			e := &endpoint{key: k, id: s.ColumnInt64(0), claimed: make(map[int64]claim), stale: true}
 			e.breaker.threshold = l.o.Failures
 			e.breaker.restore(saved{s.ColumnInt(4), s.ColumnInt(5), instant(s.ColumnInt64(6))})
 			l.endpoints[k] = e
@@ -219,7 +219,7 @@ func (l *loop) carryOut(e *endpoint, it entry, probe bool) finished {
 func (l *loop) failed(d done, last bool, err error) done {
 	slog.ErrorContext(l.ctx, "delivery could not be attempted", "delivery_id", delivery.NameOf(d.item.ID),
 		"endpoint", d.item.Subject.Endpoint, "connection_id", d.item.Subject.Connection, "error", err)
-	d.errors = d.errors + 1
+	d.errors++
 	d.outcome = delivery.Outcome{Code: fault.CodeOf(err)}
 	d.status, d.retryAt = delivery.Pending, l.now().Add(min(maxPause, firstPause<<min(d.errors-1, 10)))
 	if last || fault.KindOf(err).Permanent() {

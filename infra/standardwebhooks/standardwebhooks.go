@@ -88,7 +88,7 @@ func checkTime(timestamp string, now time.Time, tolerance time.Duration) error {
 	if err != nil || len(timestamp) > maxDigits {
 		return refuse("signature-invalid", "The webhook-timestamp must be a whole number of seconds since 1970.")
 	}
-	at := time.Unix(int64(seconds), 0) //nolint:gosec // 63 bits were asked for
+	at := time.Unix(int64(seconds), 0)
 	if off := now.Sub(at); off > tolerance || off < -tolerance {
 		return refuse("timestamp-outside-window", "The webhook-timestamp is more than "+tolerance.String()+
 			" away from "+now.UTC().Format(time.RFC3339)+": check the sender's clock, and sign each attempt anew.")

@@ -174,7 +174,7 @@ func TestSecretShowsItselfToNobody(t *testing.T) {
 	for _, out := range []string{
 		log.String(), string(asJSON), fmt.Sprint(s), fmt.Sprintf("%+v %#v %x %q", s, s, s, s), fmt.Sprintf("%v %+v %#v", hidden, hidden, hidden),
 	} {
-		if strings.Contains(out, vectorSecret[6:12]) || strings.Contains(out, fmt.Sprint(raw)[1:20]) || strings.Contains(out, string(raw)) {
+		if strings.Contains(out, vectorSecret[6:12]) || strings.Contains(out, fmt.Sprint(string(raw))[1:20]) || strings.Contains(out, string(raw)) {
 			t.Errorf("the secret shows in %q", out)
 		}
 	}

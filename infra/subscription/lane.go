@@ -60,7 +60,6 @@ func (i *item) exhausted(now time.Time, maxAge time.Duration) bool {
 // busy with its first, ready for it, or resting until that is tried again.
 type lane struct {
 	queue []*item
-	busy  bool
 	until time.Time // end of the rest
 }
 

@@ -4,13 +4,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"handoff/infra/eventlog"
 	"path/filepath"
 	"sync"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"handoff/infra/eventlog"
 
 	"zombiezen.com/go/sqlite"
 	"zombiezen.com/go/sqlite/sqlitex"

@@ -58,7 +58,7 @@ func (s *Sender) Send(ctx context.Context, to delivery.Endpoint, e emission.Even
 	req, err := s.request(ctx, to, e, secrets, started)
 	if err != nil {
 		o.Code = codeURL
-		return o, nil // the URL was stored by an earlier version that took it
+		return o, nil //nolint:nilerr // it is the outcome: the URL was stored by an earlier version that took it
 	}
 	resp, err := s.client.Do(req)
 	switch {
@@ -110,7 +110,7 @@ func (s *Sender) read(resp *http.Response, o *delivery.Outcome) {
 func retryAfter(value string, now time.Time) time.Duration {
 	const most = 365 * 24 * 3600
 	if seconds, err := strconv.ParseUint(value, 10, 32); err == nil {
-		return time.Duration(min(seconds, most)) * time.Second //nolint:gosec // at most a year
+		return time.Duration(min(seconds, most)) * time.Second
 	}
 	if at, err := http.ParseTime(value); err == nil {
 		return max(0, at.Sub(now))

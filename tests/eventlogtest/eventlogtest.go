@@ -56,7 +56,7 @@ func Fact(n int) events.Record {
 func Bytes(seed, size int) []byte {
 	b := make([]byte, size)
 	for i := range b {
-		b[i] = byte(i * (i>>8 + 7)) //nolint:gosec // any byte will do
+		b[i] = byte(i * (i>>8 + 7))
 	}
 	copy(b, fmt.Sprintf("%d:", seed))
 	return b

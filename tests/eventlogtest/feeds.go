@@ -61,7 +61,7 @@ var feeds = map[string]func(*testing.T, eventlog.Log){
 			if i%2 == 0 {
 				_, err := log.Append(t.Context(), Commit(taken.Stream, fmt.Sprint(i), eventlog.Head{}, Facts(i, 3)...))
 				if _, conflict := errors.AsType[*eventlog.ConflictError](err); !conflict {
-					return fmt.Errorf("Append = %w, want a conflict", err)
+					return fmt.Errorf("append = %w, want a conflict", err)
 				}
 				return nil
 			}

@@ -28,7 +28,7 @@ var races = map[string]func(*testing.T, eventlog.Log){
 				}
 				won, err := Collect(log.Read(t.Context(), stream, v+1))
 				if err != nil || len(won) == 0 {
-					return fmt.Errorf("Read(%d) = %d facts, %w", v+1, len(won), err)
+					return fmt.Errorf("read(%d) = %d facts, %w", v+1, len(won), err)
 				}
 				head = eventlog.Head{Version: won[0].Version, Hash: won[0].Hash}
 			}
@@ -48,7 +48,7 @@ var races = map[string]func(*testing.T, eventlog.Log){
 		together(t, 16, func(int) error {
 			head, err := log.Append(t.Context(), c)
 			if err == nil && head != c.Head() {
-				err = fmt.Errorf("Append = %v, want %v", head, c.Head())
+				err = fmt.Errorf("append = %v, want %v", head, c.Head())
 			}
 			return err
 		})
@@ -65,11 +65,11 @@ var races = map[string]func(*testing.T, eventlog.Log){
 			for n := 0; n < commits*size && !t.Failed(); {
 				facts, err := Collect(log.Read(t.Context(), stream, 1))
 				if n = len(facts); err != nil || n%size != 0 {
-					return fmt.Errorf("Read = %d facts of commits of %d, %w", n, size, err)
+					return fmt.Errorf("read = %d facts of commits of %d, %w", n, size, err)
 				}
 				snap, err := log.Load(t.Context(), stream)
 				if err != nil || snap.Version%size != 0 || snap.Version < n {
-					return fmt.Errorf("Load = version %d after %d facts were read, %w", snap.Version, n, err)
+					return fmt.Errorf("load = version %d after %d facts were read, %w", snap.Version, n, err)
 				}
 			}
 			return nil
@@ -82,7 +82,7 @@ var races = map[string]func(*testing.T, eventlog.Log){
 			if i%2 == 0 {
 				c := Commit(taken.Stream, fmt.Sprint(i), eventlog.Head{}, big(i))
 				if _, err := log.Append(t.Context(), c); err == nil {
-					return errors.New("Append over a taken version = nil")
+					return errors.New("append over a taken version = nil")
 				}
 				return nil
 			}

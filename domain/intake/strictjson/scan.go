@@ -2,6 +2,7 @@ package strictjson
 
 import (
 	"bytes"
+	"strings"
 	"unicode/utf16"
 	"unicode/utf8"
 
@@ -105,7 +106,7 @@ func escapeLength(after []byte) int {
 	if len(after) == 0 {
 		return 0
 	}
-	if bytes.IndexByte([]byte(`"\/bfnrt`), after[0]) >= 0 {
+	if strings.IndexByte(`"\/bfnrt`, after[0]) >= 0 {
 		return 1
 	}
 	if after[0] != 'u' || len(after) < 5 {

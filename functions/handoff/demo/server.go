@@ -76,7 +76,7 @@ func (s *server) ready(ctx context.Context) error {
 		}
 		c, err := s.client()
 		if err != nil {
-			return false, nil //nolint:nilerr // it is not written yet
+			return false, nil
 		}
 		defer c.Close()
 		return c.Healthy(ctx) == nil, nil
@@ -103,7 +103,9 @@ func (s *server) kill() error {
 	if err := s.process.Process.Kill(); err != nil {
 		return fmt.Errorf("kill the server: %w", err)
 	}
-	<-s.ended
+	if err := <-s.ended; err == nil {
+		return errors.New("the server ended in peace, though it was killed")
+	}
 	s.process = nil
 	return nil
 }
@@ -113,12 +115,12 @@ func (s *server) stop() error {
 	if s.process == nil {
 		return nil
 	}
-	_ = s.stdin.Close() // the process ends with it
+	closed := s.stdin.Close() // the process ends with it
 	select {
 	case err := <-s.ended:
-		return err
+		return errors.Join(err, closed)
 	case <-time.After(patience):
-		return errors.Join(errors.New("the server did not stop"), s.kill())
+		return errors.Join(closed, errors.New("the server did not stop"), s.kill())
 	}
 }
 

@@ -34,7 +34,9 @@ func (p Program) Serve(ctx context.Context) error {
 	if err != nil {
 		return fault.Newf(fault.Conflict, "address-busy", "Can't listen at %s. Choose another address (HANDOFF_LISTEN).", p.Settings.Listen).Because(err)
 	}
-	return Serve(ctx, l, p.config(), func(s *System) error { return p.ready(ctx, s, l.Addr()) })
+	c := p.config()
+	slog.SetDefault(c.Log) // this is the program: whoever has no logger of its own uses the program's
+	return Serve(ctx, l, c, func(s *System) error { return p.ready(ctx, s, l.Addr()) })
 }
 
 func (p Program) config() Config {

@@ -64,13 +64,13 @@ func Open(ctx context.Context, c Config) (*System, error) {
 		return nil, err
 	}
 	s := &System{Engine: engine, cfg: c, rules: rulebook.New(engine.Ledger), queue: lanes.New(engine.DB, c.Now, c.Lanes)}
-	if err := s.start(ctx); err != nil {
+	if err := s.start(); err != nil {
 		return nil, errors.Join(err, engine.Close())
 	}
 	return s, nil
 }
 
-func (s *System) start(ctx context.Context) (err error) {
+func (s *System) start() (err error) {
 	s.bind()
 	if s.runner, err = subscription.New(s.DB, s.Log, s.cfg.Now, s.functions(), s.projections()); err != nil {
 		return err

@@ -5,12 +5,13 @@ package sqlitelog_test
 import (
 	"flag"
 	"fmt"
-	"handoff/infra/sqlitedb"
 	"slices"
 	"strconv"
 	"sync"
 	"testing"
 	"time"
+
+	"handoff/infra/sqlitedb"
 
 	"github.com/google/uuid"
 	"zombiezen.com/go/sqlite"

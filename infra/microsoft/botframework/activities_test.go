@@ -33,15 +33,26 @@ func TestAPayloadOfPowerVirtualAgentsIsReadWhole(t *testing.T) {
 		t.Errorf("check = %v, want nil", err)
 	}
 	got := []any{h.RaisedAt, h.Reason, h.Topic, h.Language, h.Channel, h.Bot, h.RequestID, h.Format, h.Counts()}
-	want := []any{time.Date(2024, 5, 2, 9, 10, 11, 123456700, time.UTC), "", "Escalate", "En-US", "directline", events.Bot{ID: "<REDACTED>", Name: "Store bot"},
-		"Kx81cQ2mVz7|0000005", "botframework", events.Counts{Messages: 4, Variables: 15}}
+	want := []any{
+		time.Date(2024, 5, 2, 9, 10, 11, 123456700, time.UTC), "", "Escalate", "En-US", "directline",
+		events.Bot{ID: "<REDACTED>", Name: "Store bot"},
+		"Kx81cQ2mVz7|0000005", "botframework",
+		events.Counts{Messages: 4, Variables: 15},
+	}
 	if !reflect.DeepEqual(got, want) {
 		t.Errorf("read %v, want %v", got, want)
 	}
 	x := h.Context
 	got = []any{x.ConversationID, x.RequestID, x.Topics, x.LastPhrase, x.Phrases, x.MessageToAgent, *x.Customer, string(x.Variables["va_LastTopic"]), string(x.Variables["OrderTotal"])}
-	want = []any{"Kx81cQ2mVz7", "Kx81cQ2mVz7|0000005", []string{"Greeting", "Store hours", "Escalate"}, "talk to a person, please",
-		[]string{"hi", "when are you open", "talk to a person, please"}, "Wants the Sunday hours of the Delft store.", events.Customer{ID: "dl_7f31"}, `"Escalate"`, `380.5`}
+	want = []any{
+		"Kx81cQ2mVz7", "Kx81cQ2mVz7|0000005",
+		[]string{"Greeting", "Store hours", "Escalate"},
+		"talk to a person, please",
+		[]string{"hi", "when are you open", "talk to a person, please"},
+		"Wants the Sunday hours of the Delft store.",
+		events.Customer{ID: "dl_7f31"},
+		`"Escalate"`, `380.5`,
+	}
 	if !reflect.DeepEqual(got, want) {
 		t.Errorf("read %v, want %v", got, want)
 	}
@@ -83,7 +94,7 @@ func TestNoFieldOfAPayloadIsLost(t *testing.T) {
 	have["Transcript"], have["application/json"] = 1, 1
 	delete(event, "timestamp") // is RaisedAt
 	for leaf := range leaves(event, map[any]int{}) {
-		if s, ok := leaf.(string); have[leaf] == 0 && !(ok && strings.HasPrefix(s, "2024-05-02T")) {
+		if s, ok := leaf.(string); have[leaf] == 0 && (!ok || !strings.HasPrefix(s, "2024-05-02T")) {
 			t.Errorf("%v was sent and is not kept", leaf)
 		}
 	}

@@ -138,8 +138,13 @@ func (w *where) locate(pointer string) string {
 		channel = "/relatesTo/channelId"
 	}
 	for _, p := range [...]struct{ plain, own string }{
-		{"/variables", "/value"}, {"/conversation_id", "/conversation/id"}, {"/request_id", "/id"}, {"/channel", channel},
-		{"/language", "/locale"}, {"/customer", w.customer}, {"/bot", "/relatesTo/bot"},
+		{"/variables", "/value"},
+		{"/conversation_id", "/conversation/id"},
+		{"/request_id", "/id"},
+		{"/channel", channel},
+		{"/language", "/locale"},
+		{"/customer", w.customer},
+		{"/bot", "/relatesTo/bot"},
 		{"/transcript/url", "/attachments" + index(w.url) + "/contentUrl"},
 	} {
 		if rest, ok := strings.CutPrefix(pointer, p.plain); ok && (rest == "" || rest[0] == '/') {

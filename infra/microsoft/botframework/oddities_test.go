@@ -39,21 +39,29 @@ func TestOdditiesOfAnActivity(t *testing.T) {
 		"a bot id that is no GUID":     {`"value":{"va_BotId":"<REDACTED>"}`, fields{Bot: events.Bot{ID: "<REDACTED>"}, Variables: 1}},
 		"no attachments":               {`"attachments":[],"channelId":"lcw"`, fields{Channel: "lcw"}},
 		"attachments of null":          {`"attachments":null`, fields{Extension: `{"activity":{"attachments":null}}`}},
-		"an attachment of another kind": {`"attachments":[{"contentType":"image/png","contentUrl":"https://a.example/p","name":"p"}]`,
-			fields{Extension: `{"activity":{"attachments":[{"contentType":"image/png","contentUrl":"https://a.example/p","name":"p"}]}}`}},
+		"an attachment of another kind": {
+			`"attachments":[{"contentType":"image/png","contentUrl":"https://a.example/p","name":"p"}]`,
+			fields{Extension: `{"activity":{"attachments":[{"contentType":"image/png","contentUrl":"https://a.example/p","name":"p"}]}}`},
+		},
 		"a time that is none":    {`"timestamp":"today"`, fields{Extension: `{"activity":{"timestamp":"today"}}`}},
 		"an id that is a number": {`"id":7`, fields{Extension: `{"activity":{"id":7}}`}},
-		"bot and user of the reference": {`"relatesTo":{"user":{"id":"u","name":"R."},"bot":{"id":"b","name":"Bot"},"channelId":"msteams"}`,
-			fields{Channel: "msteams", Customer: &events.Customer{ID: "u", Name: "R."}, Bot: events.Bot{ID: "b", Name: "Bot"},
-				Extension: `{"activity":{"relatesTo":{"user":{"id":"u","name":"R."},"bot":{"id":"b","name":"Bot"},"channelId":"msteams"}}}`}},
+		"bot and user of the reference": {
+			`"relatesTo":{"user":{"id":"u","name":"R."},"bot":{"id":"b","name":"Bot"},"channelId":"msteams"}`,
+			fields{
+				Channel: "msteams", Customer: &events.Customer{ID: "u", Name: "R."}, Bot: events.Bot{ID: "b", Name: "Bot"},
+				Extension: `{"activity":{"relatesTo":{"user":{"id":"u","name":"R."},"bot":{"id":"b","name":"Bot"},"channelId":"msteams"}}}`,
+			},
+		},
 		"unknown fields": {`"x":{"y":[1]},"z":null`, fields{Extension: `{"activity":{"x":{"y":[1]},"z":null}}`}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			h := one(t, activity(c.in))
 			c.want.Conversation = "K"
-			got := fields{h.Context.ConversationID, h.Topic, h.Context.LastPhrase, h.Language, h.Channel, h.Context.Customer, h.Bot,
-				len(h.Context.Variables), string(h.Context.Extensions[botframework.ExtensionKey])}
+			got := fields{
+				h.Context.ConversationID, h.Topic, h.Context.LastPhrase, h.Language, h.Channel, h.Context.Customer, h.Bot,
+				len(h.Context.Variables), string(h.Context.Extensions[botframework.ExtensionKey]),
+			}
 			if !reflect.DeepEqual(got, c.want) || h.Check() != nil {
 				t.Errorf("read %+v, want %+v", got, c.want)
 			}
@@ -108,8 +116,10 @@ func TestTranscriptsInEveryPacking(t *testing.T) {
 		"a second URL":            {`{"name":"Transcript","contentUrl":"https://bot.example/t"},{"name":"Transcript","contentUrl":"https://bot.example/u"}`, "", "https://bot.example/t", `{"activity":{"attachments":[{"contentUrl":"https://bot.example/u","name":"Transcript"}]}}`},
 		"more beside the list":    {`{"name":"Transcript","content":{"activities":[` + one1 + `],"locale":"nl"},"thumbnailUrl":"x"}`, "a", "", `{"activity":{"attachments":[{"content":{"locale":"nl"},"name":"Transcript","thumbnailUrl":"x"}]}}`},
 		"an attachment of null":   {`null,{"name":"Transcript","content":[` + one1 + `]}`, "a", "", `{"activity":{"attachments":[null]}}`},
-		"traces between messages": {`{"name":"Transcript","content":[{"type":"trace","value":1},` + one1 + `,7,` + two2 + `,{"type":"endOfConversation","text":"bye"}]}`, "a b", "",
-			`{"other_activities":[{"position":0,"activity":{"type":"trace","value":1}},{"position":2,"activity":7},{"position":4,"activity":{"type":"endOfConversation","text":"bye"}}]}`},
+		"traces between messages": {
+			`{"name":"Transcript","content":[{"type":"trace","value":1},` + one1 + `,7,` + two2 + `,{"type":"endOfConversation","text":"bye"}]}`, "a b", "",
+			`{"other_activities":[{"position":0,"activity":{"type":"trace","value":1}},{"position":2,"activity":7},{"position":4,"activity":{"type":"endOfConversation","text":"bye"}}]}`,
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
