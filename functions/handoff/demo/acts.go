@@ -1,6 +1,7 @@
 package demo
 
 import (
+	"bytes"
 	"context"
 	_ "embed"
 	"errors"
@@ -21,11 +22,15 @@ var escalation []byte
 //go:embed testdata/second.json
 var second []byte
 
+// recorded is the time of the hand-off in activities.
+const recorded = "2026-11-22T09:10:11.1234567Z"
+
 // powerVirtualAgents raises in the exact shape in which Power Virtual Agents
 // does.
 func (s *story) powerVirtualAgents(ctx context.Context) error {
 	began := s.Now()
-	set, err := s.bot.RaiseActivities(ctx, "store-bot", activities, "")
+	now := []byte(began.UTC().Format("2006-01-02T15:04:05.0000000Z"))
+	set, err := s.bot.RaiseActivities(ctx, "store-bot", bytes.Replace(activities, []byte(recorded), now, 1), "")
 	if err != nil || len(set.Escalations) != 1 {
 		return fmt.Errorf("raise as Power Virtual Agents: %d escalations: %w", len(set.Escalations), err)
 	}
