@@ -51,9 +51,9 @@ Connecting again changes endpoints and rules; it makes no second connection.`,
 		Annotations: after("handoff raise NAME --topic Refund   hand a first conversation over", "handoff rules adopt NAME FILE       change where escalations go"),
 		RunE:        func(c *cobra.Command, _ []string) error { return a.connect(c.Context(), o) },
 	}
-	c.Flags().StringVarP(&o.file, "file", "f", "", "the file that describes the connection, - for standard input")
+	c.Flags().StringVarP(&o.file, "file", "f", "", "the `file` that describes the connection, - for standard input")
 	c.Flags().BoolVar(&o.dryRun, "dry-run", false, "check the file, its rules and its URLs here, and change nothing")
-	c.Flags().StringVar(&o.wait, "wait", "1m", "how long to wait for READY; 0s: not at all")
+	c.Flags().StringVar(&o.wait, "wait", "1m", "how long to wait for READY, such as 90s; 0s: not at all")
 	return c
 }
 

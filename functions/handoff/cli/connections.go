@@ -144,8 +144,8 @@ func (a *app) disconnectCommand() *cobra.Command {
 			return a.disconnect(c.Context(), args[0], p, yes)
 		},
 	}
-	c.Flags().StringVar(&p.To, "to", "", "connection that open escalations move to")
-	c.Flags().StringVar(&drain, "drain-for", "", "how long open escalations may still finish (default: as the server is set, 1h)")
+	c.Flags().StringVar(&p.To, "to", "", "`connection` that open escalations move to")
+	c.Flags().StringVar(&drain, "drain-for", "", "how long open escalations may still finish, such as 4h (default: as the server is set, 1h)")
 	c.Flags().StringVar(&p.Reason, "reason", "", "why; it is recorded")
 	c.Flags().BoolVarP(&yes, "yes", "y", false, "do not ask")
 	return c
@@ -211,9 +211,9 @@ func (a *app) endpointsSetCommand() *cobra.Command {
 			})
 		},
 	}
-	c.Flags().StringVar(&p.ID, "id", defaultEndpoint, "name of the endpoint")
-	c.Flags().StringVar(&p.Mode, "mode", connection.ModeThin, "thin: links only; full: the whole context")
-	c.Flags().StringSliceVar(&p.Events, "event", nil, "only events of this type; may be repeated (default: all)")
+	c.Flags().StringVar(&p.ID, "id", defaultEndpoint, "`name` of the endpoint")
+	c.Flags().StringVar(&p.Mode, "mode", connection.ModeThin, "thin for links only, full for the whole context")
+	c.Flags().StringSliceVar(&p.Events, "event", nil, "only events of this `type`; may be repeated (default: all)")
 	return c
 }
 

@@ -52,9 +52,9 @@ func (a *app) deliveriesListCommand() *cobra.Command {
 		},
 	}
 	f := c.Flags()
-	f.StringVar(&q.Connection, "connection", "", "only those of one connection")
-	f.StringVar(&q.Status, "status", "", "only pending, delivered or parked ones")
-	f.StringVar(&q.Escalation, "escalation", "", "only those about one escalation")
+	f.StringVar(&q.Connection, "connection", "", "only those of one `connection`")
+	f.StringVar(&q.Status, "status", "", "only those that are pending, delivered or parked")
+	f.StringVar(&q.Escalation, "escalation", "", "only those about one `escalation`")
 	pageFlags(f, &q.Page)
 	return c
 }

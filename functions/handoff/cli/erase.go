@@ -24,9 +24,9 @@ func (a *app) eraseCommand() *cobra.Command {
 			return a.erase(c.Context(), e, yes)
 		},
 	}
-	c.Flags().StringVar(&e.CustomerID, "customer", "", "all conversations with the customer of this id")
-	c.Flags().StringVar(&e.CustomerEmail, "email", "", "all conversations with the customer of this e-mail address")
-	c.Flags().StringVar(&e.CustomerPhone, "phone", "", "all conversations with the customer of this phone number")
+	c.Flags().StringVar(&e.CustomerID, "customer", "", "all conversations with the customer of this `id`")
+	c.Flags().StringVar(&e.CustomerEmail, "email", "", "all conversations with the customer of this e-mail `address`")
+	c.Flags().StringVar(&e.CustomerPhone, "phone", "", "all conversations with the customer of this phone `number`")
 	c.Flags().StringVar(&e.Reason, "reason", "", "why; it is recorded, and must name nobody")
 	c.Flags().BoolVarP(&yes, "yes", "y", false, "do not ask; needed where there is no terminal to ask on")
 	return c

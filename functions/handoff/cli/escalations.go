@@ -44,10 +44,10 @@ func (a *app) escalationsListCommand() *cobra.Command {
 		},
 	}
 	f := c.Flags()
-	f.StringVar(&q.Connection, "connection", "", "only those of one connection")
-	f.StringVar(&q.Status, "status", "", "only open, raised, routed, accepted, completed, failed or expired ones")
-	f.StringVar(&q.Queue, "queue", "", "only those in one queue")
-	f.StringVar(&q.IDPrefix, "id", "", "only those whose id begins like this")
+	f.StringVar(&q.Connection, "connection", "", "only those of one `connection`")
+	f.StringVar(&q.Status, "status", "", "only those that are open, raised, routed, accepted, completed, failed or expired")
+	f.StringVar(&q.Queue, "queue", "", "only those in one `queue`")
+	f.StringVar(&q.IDPrefix, "id", "", "only those whose `id` begins like this")
 	pageFlags(f, &q.Page)
 	return c
 }
@@ -125,7 +125,7 @@ func (a *app) showEscalation(e httpapi.EscalationDetail) {
 		lead := a.time(entry.At) + "  "
 		text := humane(entry.Type)
 		if by := chronicle.ActorOf(entry.Actor); by != "" {
-			text += ", by " + by
+			text += " (by " + by + ")"
 		}
 		if entry.Message != "" {
 			text += ": " + entry.Message
@@ -286,7 +286,7 @@ func (a *app) statusCommand() *cobra.Command {
 			return a.status(c.Context(), args, code, message)
 		},
 	}
-	c.Flags().StringVar(&code, "code", "", "why, as a short code for programs")
+	c.Flags().StringVar(&code, "code", "", "why, as a short `code` for programs")
 	c.Flags().StringVar(&message, "message", "", "why, in words; kept sealed")
 	return c
 }

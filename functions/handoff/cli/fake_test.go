@@ -78,7 +78,9 @@ func (f *fake) bindConnections(a *httpapi.API) {
 		return connection.Endpoint{ID: p.ID, URL: p.URL, Mode: p.Mode, Events: p.Events}, "whsec_new", nil
 	}
 	a.RemoveEndpoint = func(context.Context, identity.Principal, string, string) error { return nil }
-	a.RotateSecret = func(_ context.Context, _ identity.Principal, _, endpoint string) (string, error) { return "whsec_for_" + endpoint, nil }
+	a.RotateSecret = func(_ context.Context, _ identity.Principal, _, endpoint string) (string, error) {
+		return "whsec_for_" + endpoint, nil
+	}
 	a.Rules = func(context.Context, identity.Principal, string) ([]byte, string, error) {
 		return []byte(f.rules), "sha256:9f86d081884c7d659a2feaa0c55ad015", nil
 	}

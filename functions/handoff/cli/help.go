@@ -4,6 +4,7 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"handoff/functions/handoff/cli/terminal"
 )
@@ -17,7 +18,7 @@ func (a *app) help(c *cobra.Command, _ []string) {
 	if a.out.Width > 0 {
 		width = min(a.out.Width, 100)
 	}
-	h := helper{Terminal: a.out, columns: width}
+	h := helper{a.out}
 	h.Width = width
 	h.about(c)
 	if c.Runnable() {
@@ -32,21 +33,19 @@ func (a *app) help(c *cobra.Command, _ []string) {
 	}
 }
 
-type helper struct {
-	*terminal.Terminal
-	columns int
-}
+type helper struct{ *terminal.Terminal }
 
 func (h helper) about(c *cobra.Command) {
-	if c.Long == "" {
-		h.Paragraph("", c.Short+".")
-		return
+	for i, part := range strings.Split(c.Long, "\n\n") {
+		if i > 0 {
+			h.Printf("\n")
+		}
+		if strings.Contains(part, "\n") || strings.HasPrefix(part, " ") { // laid out by hand
+			h.Text(part + "\n")
+			continue
+		}
+		h.Paragraph("", part)
 	}
-	if strings.Contains(c.Long, "\n") { // laid out by hand
-		h.Text(c.Long + "\n")
-		return
-	}
-	h.Paragraph("", c.Long)
 }
 
 func (h helper) section(title, body string) {
@@ -57,16 +56,16 @@ func (h helper) section(title, body string) {
 	h.Text(strings.TrimRight(body, "\n") + "\n")
 }
 
-// useLine names the flags only where a command has some of its own.
+// useLine tells how a command is typed.
 func useLine(c *cobra.Command) string {
 	if c.HasAvailableSubCommands() {
 		return c.CommandPath() + " COMMAND"
 	}
-	line := c.UseLine()
-	if c.HasAvailableLocalFlags() {
+	line := strings.TrimSuffix(c.UseLine(), " [flags]")
+	if c.IsAdditionalHelpTopicCommand() {
 		return line
 	}
-	return strings.TrimSuffix(line, " [flags]")
+	return line + " [FLAG…]"
 }
 
 func (h helper) commands(c *cobra.Command) {
@@ -97,13 +96,55 @@ func (h helper) flags(c *cobra.Command) {
 	if c.IsAdditionalHelpTopicCommand() {
 		return
 	}
-	if !c.HasParent() {
-		h.section("Flags of every command", c.PersistentFlags().FlagUsagesWrapped(h.columns))
-		return
+	everywhere := c.Root().PersistentFlags()
+	h.flagList("Flags", c.Flags(), func(f *pflag.Flag) bool { return f.Name != "help" && everywhere.Lookup(f.Name) == nil })
+	if !c.HasParent() || !c.HasAvailableSubCommands() {
+		h.flagList("Flags of every command", everywhere, func(*pflag.Flag) bool { return true })
 	}
-	own := c.LocalNonPersistentFlags()
-	h.section("Flags", own.FlagUsagesWrapped(h.columns))
-	if !c.HasAvailableSubCommands() {
-		h.section("Flags of every command", c.InheritedFlags().FlagUsagesWrapped(h.columns))
+}
+
+// flagColumn is where what a flag is for begins.
+const flagColumn = 28
+
+func (h helper) flagList(title string, all *pflag.FlagSet, in func(*pflag.Flag) bool) {
+	first := true
+	all.VisitAll(func(f *pflag.Flag) {
+		if f.Hidden || !in(f) {
+			return
+		}
+		if first {
+			h.Printf("\n%s\n", terminal.Bold(title))
+			first = false
+		}
+		lead := flagName(f)
+		if len(lead) > flagColumn-2 {
+			h.Printf("%s\n", lead)
+			lead = ""
+		}
+		h.Paragraph(lead+strings.Repeat(" ", flagColumn-len(lead)), flagUsage(f))
+	})
+}
+
+func flagName(f *pflag.Flag) string {
+	name := "      --" + f.Name
+	if f.Shorthand != "" {
+		name = "  -" + f.Shorthand + ", --" + f.Name
 	}
+	switch value, _ := pflag.UnquoteUsage(f); value {
+	case "":
+		return name
+	case "string", "strings", "stringArray":
+		return name + " VALUE"
+	default:
+		return name + " " + strings.ToUpper(value)
+	}
+}
+
+func flagUsage(f *pflag.Flag) string {
+	_, text := pflag.UnquoteUsage(f)
+	switch f.DefValue {
+	case "", "false", "0", "[]":
+		return text
+	}
+	return text + " (default: " + f.DefValue + ")"
 }

@@ -84,7 +84,7 @@ func (a *app) keysCreateCommand() *cobra.Command {
 		},
 	}
 	c.Flags().StringVar(&k.Role, "role", "", "admin, bot, hub or auditor")
-	c.Flags().StringVar(&k.Connection, "connection", "", "the only connection that the key reaches")
+	c.Flags().StringVar(&k.Connection, "connection", "", "the only `connection` that the key reaches")
 	c.Flags().StringVar(&k.Name, "name", "", "whose it is, for people")
 	c.Flags().StringVar(&expires, "expires", "", "how long it is valid, such as 90d (default: until revoked)")
 	return c

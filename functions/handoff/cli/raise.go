@@ -57,18 +57,18 @@ func (a *app) raiseCommand() *cobra.Command {
 		},
 	}
 	f := c.Flags()
-	f.StringVarP(&o.file, "file", "f", "", "file with the request's body, - for standard input")
+	f.StringVarP(&o.file, "file", "f", "", "`file` with the request's body, - for standard input")
 	f.BoolVar(&o.activities, "activities", false, "the body is Bot Framework activities")
-	f.StringVar(&o.key, "idempotency-key", "", "the same key with the same body is the same request")
-	f.StringVar(&o.quick.ConversationID, "conversation", "", "the bot's id of the conversation (default: a new one)")
+	f.StringVar(&o.key, "idempotency-key", "", "the same `key` with the same body is the same request")
+	f.StringVar(&o.quick.ConversationID, "conversation", "", "the bot's `id` of the conversation (default: a new one)")
 	f.StringVar(&o.quick.Reason, "reason", "", "customer_asked, not_understood, topic_needs_human, bot_failed, policy or other")
 	f.StringVar(&o.quick.Topic, "topic", "", "what it is about")
 	f.StringVar(&o.quick.Language, "language", "", "such as nl-NL")
 	f.StringVar(&o.quick.Channel, "channel", "", "such as web or teams")
 	f.StringVar(&o.quick.LastPhrase, "phrase", "", "what the customer said last")
 	f.StringVar(&o.quick.MessageToAgent, "message", "", "a note for the human agent")
-	f.StringVar(&customer, "customer", "", "the customer's id")
-	f.StringArrayVar(&o.variables, "var", nil, "a variable, name=value; may be repeated")
+	f.StringVar(&customer, "customer", "", "the customer's `id`")
+	f.StringArrayVar(&o.variables, "var", nil, "a variable, `name=value`; may be repeated")
 	return c
 }
 

@@ -46,14 +46,14 @@ func (a *app) replayCommand() *cobra.Command {
 		RunE:        func(c *cobra.Command, args []string) error { return a.replay(c.Context(), args[0], o) },
 	}
 	f := c.Flags()
-	f.StringVar(&o.at, "at", "", `show what stood then: 2026-11-22T09:10:12Z, "2026-11-22 09:10", 09:10:12 (today), "10m ago" or now`)
-	f.Int64Var(&o.after, "after", 0, "only facts after this position; --json shows positions")
+	f.StringVar(&o.at, "at", "", "show what stood then: 2026-11-22T09:10:12Z, \"2026-11-22 09:10\", 09:10:12 (today), \"10m ago\" or now")
+	f.Int64Var(&o.after, "after", 0, "only facts after this `position`; --json shows positions")
 	dataFlags(c, &o.data, &o.tenant)
 	return c
 }
 
 func dataFlags(c *cobra.Command, data, tenant *string) {
-	c.Flags().StringVar(data, "data", "", "read this data directory instead of asking a server")
+	c.Flags().StringVar(data, "data", "", "read this data `directory` instead of asking a server")
 	c.Flags().StringVar(tenant, "tenant", "default", "whose data, with --data")
 }
 

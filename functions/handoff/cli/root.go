@@ -42,13 +42,22 @@ func (a *app) root() *cobra.Command {
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return asUsage(err) })
 	root.SetOut(a.out)
 	root.SetErr(a.note)
+	inOrder(root)
 	return parent(root)
 }
 
+// inOrder keeps flags in the order in which they are declared: the important
+// ones first.
+func inOrder(c *cobra.Command) {
+	c.Flags().SortFlags, c.PersistentFlags().SortFlags = false, false
+	for _, s := range c.Commands() {
+		inOrder(s)
+	}
+}
+
 func (a *app) globalFlags(f *pflag.FlagSet) {
-	f.SortFlags = false
-	f.StringVar(&a.url, "url", "", "address of the server (default: HANDOFF_URL, else the server of this machine)")
-	f.StringVar(&a.keyFile, "api-key-file", "", "file that holds the API key, - for standard input (default: HANDOFF_API_KEY)")
+	f.StringVar(&a.url, "url", "", "`URL` of the server (default: HANDOFF_URL, else that of this machine)")
+	f.StringVar(&a.keyFile, "api-key-file", "", "`file` that holds the API key, - for standard input (default: HANDOFF_API_KEY)")
 	f.BoolVar(&a.json, "json", false, "print JSON, for programs")
 	f.BoolVarP(&a.quiet, "quiet", "q", false, "print results only: no progress and no hints")
 	f.BoolVar(&a.utc, "utc", false, "show and read times in UTC")

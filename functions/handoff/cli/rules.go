@@ -151,7 +151,7 @@ func (a *app) rulesAdoptCommand() *cobra.Command {
 			return a.adoptRules(c.Context(), args[0], args[1], ifMatch)
 		},
 	}
-	c.Flags().StringVar(&ifMatch, "if-match", "", "hash of the rules that must be in force")
+	c.Flags().StringVar(&ifMatch, "if-match", "", "`hash` of the rules that must be in force")
 	return c
 }
 

@@ -37,7 +37,6 @@ func (a *app) serveCommand() *cobra.Command {
 		Annotations: after("handoff connect        tie a bot to an agent hub, from another terminal", "handoff connections list"),
 	}
 	values := make(map[string]*string)
-	c.Flags().SortFlags = false
 	for _, s := range settings.Table() {
 		if !s.Client && s.Flag != "" {
 			values[s.Name] = c.Flags().String(s.Flag, "", fmt.Sprintf("%s (default: %s)", s.Doc, s.Default))

@@ -28,8 +28,8 @@ func (a *app) verifyCommand() *cobra.Command {
 		Example: "  handoff verify\n  handoff verify --quiet > head.txt\n  handoff verify --against \"$(cat head.txt)\"\n  handoff verify --data ./data --json",
 		RunE:    func(c *cobra.Command, _ []string) error { return a.verify(c.Context(), o) },
 	}
-	c.Flags().StringVar(&o.against, "against", "", "a head that verify printed earlier")
-	c.Flags().StringVar(&o.data, "data", "", "read this data directory instead of asking a server")
+	c.Flags().StringVar(&o.against, "against", "", "a `head` that verify printed earlier")
+	c.Flags().StringVar(&o.data, "data", "", "read this data `directory` instead of asking a server")
 	return c
 }
 

@@ -29,7 +29,7 @@ type Line struct {
 func (l Line) String() string {
 	s := l.About + " " + l.Text
 	if l.Actor != "" {
-		s += ", by " + l.Actor
+		s += " (by " + l.Actor + ")"
 	}
 	return s
 }

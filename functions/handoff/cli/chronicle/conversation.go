@@ -72,8 +72,11 @@ func routed(f *events.EscalationRouted) string {
 	if f.Queue.Name != "" && f.Queue.Name != f.Queue.ID {
 		queue = fmt.Sprintf("%s (%s)", f.Queue.ID, f.Queue.Name)
 	}
-	moved := when(f.Moved, " again, by the rules of "+f.Connection)
-	return fmt.Sprintf("routed%s to %s, %s; priority %d%s", moved, queue, why, f.Priority, list(", skills ", f.Skills))
+	verb := "routed to "
+	if f.Moved {
+		verb = "routed again, by the rules of " + f.Connection + ", to "
+	}
+	return fmt.Sprintf("%s%s, %s; priority %d%s", verb, queue, why, f.Priority, list(", skills ", f.Skills))
 }
 
 func counts(c events.Counts) string {
