@@ -88,10 +88,10 @@ func (v *Viewer) concerned(f events.Fact) *View {
 }
 
 // forget drops what is private. The key is destroyed after the fact that says
-// so, and until then private parts still open.
+// so, and until then private parts still open. A view of clear parts only is
+// erased all the same.
 func (w *View) forget() {
-	w.Erased = w.Erased || w.Context != nil
-	w.Context = nil
+	w.Erased, w.Context = true, nil
 	w.Routes, w.Timeline = slices.Clone(w.Routes), slices.Clone(w.Timeline)
 	for i := range w.Routes {
 		r := &w.Routes[i]
