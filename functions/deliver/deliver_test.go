@@ -52,7 +52,7 @@ func TestPlan(t *testing.T) {
 		"the next one is not routed by the one before":  {facts: []events.Fact{raised(1), route(1), raised(2), &events.EscalationFailed{Number: 2}}},
 		"after a move the target's endpoints":           {facts: []events.Fact{raised(1), route(1), other}, want: []string{"escalation.routed.v1 to other-bot/target"}},
 		"an event filter counts":                        {facts: []events.Fact{raised(1), other, &events.EscalationAccepted{Number: 1}}},
-		"an erasure is told to all that may have it":    {facts: []events.Fact{raised(1), route(1), other, &events.ContextErased{}}, want: []string{"context.erased.v1 to store-bot/desk", "context.erased.v1 to store-bot/log", "context.erased.v1 to other-bot/target", "context.erased.v1 to other-bot/off"}},
+		"an erasure is told to all that may have it":    {facts: []events.Fact{raised(1), route(1), other, &events.ContextErased{}}, want: []string{"context.erased.v1 to store-bot/desk", "context.erased.v1 to store-bot/log", "context.erased.v1 to other-bot/target", "context.erased.v1 to other-bot/off"}, hurried: []string{"escalation.routed.v1 to other-bot/target"}},
 		"a transcript in time hurries the routed event": {facts: []events.Fact{late, route(1), &events.TranscriptStored{Number: 1}}, after: time.Second, hurried: both("routed")},
 		"a missing transcript hurries it too":           {facts: []events.Fact{late, route(1), &events.TranscriptMissing{Number: 1}}, after: time.Second, hurried: both("routed")},
 		"a late transcript is an event of its own":      {facts: []events.Fact{late, route(1), &events.TranscriptStored{Number: 1}}, after: time.Minute, want: both("context_added"), hurried: both("routed")},

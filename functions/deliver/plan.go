@@ -66,9 +66,12 @@ func (h *Handler) again(ctx context.Context, n events.Notification) (Plan, error
 
 // told plans that every endpoint is told of an erasure which may have received
 // the context, whatever events it takes, and those that were disabled too: they
-// are parked, so that somebody sees whom the message did not reach.
-func (h *Handler) told(ctx context.Context, n events.Notification, so soFar) (Plan, error) {
-	var p Plan
+// are parked, so that somebody sees whom the message did not reach. A transcript
+// that was waited for will not come any more.
+func (h *Handler) told(ctx context.Context, n events.Notification, so soFar) (p Plan, err error) {
+	if p.Hurry, err = h.waiting(ctx, n, so); err != nil {
+		return Plan{}, err
+	}
 	for _, id := range so.connections {
 		items, err := h.items(ctx, n, emission.ContextErased, so.number, id, func(connection.Endpoint) bool { return true })
 		if err != nil {
@@ -85,17 +88,26 @@ func (h *Handler) transcript(ctx context.Context, n events.Notification, so soFa
 	if len(so.routes) == 0 || so.number != number {
 		return Plan{}, nil
 	}
-	last := so.last()
-	routed := n
-	routed.Version = last.Version
-	routed.ID = events.Header{Stream: n.Stream, Version: last.Version}.ID()
-	if p.Hurry, err = h.owed(ctx, routed, emission.Routed, number, last.Fact.Connection); err != nil {
+	if p.Hurry, err = h.waiting(ctx, n, so); err != nil {
 		return Plan{}, err
 	}
+	last := so.last()
 	if stored && emission.TranscriptLate(last.At, n.Time) {
 		p.Items, err = h.owed(ctx, n, emission.ContextAdded, number, last.Fact.Connection)
 	}
 	return p, err
+}
+
+// waiting returns the deliveries of the last route, which may wait for a
+// transcript.
+func (h *Handler) waiting(ctx context.Context, n events.Notification, so soFar) ([]delivery.Item, error) {
+	if len(so.routes) == 0 {
+		return nil, nil
+	}
+	last := so.last()
+	n.Version = last.Version
+	n.ID = events.Header{Stream: n.Stream, Version: last.Version}.ID()
+	return h.owed(ctx, n, emission.Routed, so.number, last.Fact.Connection)
 }
 
 // owed plans an event for the endpoints of a connection that take its type.
