@@ -102,6 +102,9 @@ func (p *projection) run(ctx context.Context) {
 		if err == nil {
 			before, err = p.apply(ctx, at, facts[:min(limit, len(facts))])
 		}
+		if ctx.Err() != nil {
+			return // what the end interrupted is applied again
+		}
 		last = p.now()
 		switch {
 		case err == nil:
