@@ -253,3 +253,13 @@ func (w *world) stuck(id, code string) connectionView {
 	})
 	return c
 }
+
+// opened opens the system without having it work.
+func (w *world) opened() *system.System {
+	w.t.Helper()
+	s, err := system.Open(w.t.Context(), w.config())
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return s
+}
