@@ -7,12 +7,14 @@ import (
 	"strings"
 	"time"
 
+	"handoff/domain/escid"
 	"handoff/domain/transcript"
 	"handoff/events"
 )
 
 // View is one escalation with everything that may be shown of it.
 type View struct {
+	ID string // see package escid
 	Escalation
 	Raised events.EscalationRaised // its Context is merged into the one below
 	// Context is what the bot said, later additions included. It is nil where
@@ -54,7 +56,7 @@ func (v *Viewer) Observe(h events.Header, f events.Fact, erased bool) {
 	v.state = evolve(v.state, f)
 	switch f := f.(type) {
 	case *events.EscalationRaised:
-		v.views = append(v.views, View{Raised: *f})
+		v.views = append(v.views, View{ID: escid.Of(h.Stream, f.Number), Raised: *f})
 	case *events.ContextErased:
 		for i := range v.views {
 			v.views[i].forget()

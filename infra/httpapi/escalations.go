@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"handoff/domain/conversation"
-	"handoff/domain/escid"
 	"handoff/domain/fault"
 	"handoff/domain/listing"
 	"handoff/events"
@@ -102,8 +101,7 @@ func (s *server) why(x *exchange, r *http.Request) error {
 // EscalationContext is everything that the bot said of an escalation, in the
 // fields of the request that raised it.
 type EscalationContext struct {
-	// EscalationID is left out where the caller gave the beginning of it only.
-	EscalationID string              `json:"escalation_id,omitempty"`
+	EscalationID string              `json:"escalation_id"`
 	Number       int                 `json:"handoff_number"`
 	Status       conversation.Status `json:"status"`
 	Queue        events.Queue        `json:"queue,omitzero"`
@@ -133,12 +131,8 @@ func (s *server) context(x *exchange, r *http.Request) error {
 	if v.Context == nil {
 		return fault.New(fault.Gone, "context-erased", "The context of this escalation was erased.")
 	}
-	var id string
-	if stream, n, err := escid.Parse(r.PathValue("escalation")); err == nil {
-		id = escid.Of(stream, n)
-	}
 	return x.json(http.StatusOK, EscalationContext{
-		EscalationID: id, Number: v.Number, Status: v.Status, Queue: v.Queue,
+		EscalationID: v.ID, Number: v.Number, Status: v.Status, Queue: v.Queue,
 		RaisedAt: v.Raised.RaisedAt, Reason: v.Raised.Reason, Topic: v.Raised.Topic, Language: v.Raised.Language,
 		Channel: v.Raised.Channel, Bot: v.Raised.Bot, TranscriptPending: v.Pending, Erased: v.Erased, Context: v.Context,
 		Timeline: notNil(v.Timeline),

@@ -4,6 +4,7 @@ import (
 	_ "embed"
 	"net/http"
 
+	"handoff/domain/emission"
 	"handoff/domain/fault"
 	"handoff/domain/identity"
 )
@@ -16,6 +17,19 @@ func Document() []byte { return append([]byte(nil), openAPI...) }
 
 func (s *server) document(x *exchange, _ *http.Request) error {
 	x.body(http.StatusOK, mediaYAML, openAPI)
+	return nil
+}
+
+// mediaSchema is the media type of a JSON Schema (draft 2020-12, §14.1).
+const mediaSchema = "application/schema+json"
+
+// schema serves what the dataschema of an emitted event points at.
+func (s *server) schema(x *exchange, r *http.Request) error {
+	b, ok := emission.Schema("/schemas/" + r.PathValue("schema"))
+	if !ok {
+		return notFound()
+	}
+	x.body(http.StatusOK, mediaSchema, b)
 	return nil
 }
 

@@ -97,7 +97,8 @@ func allowed(p httpapi.Place) []string {
 // target fills a path's names.
 func target(path string) string {
 	return strings.NewReplacer("{connection}", "store-bot", "{endpoint}", "desk", "{escalation}", escalationID,
-		"{delivery}", "6f1c5a52-0000-8000-8000-00000000000d", "{key}", "mfrggzdf").Replace(path)
+		"{delivery}", "6f1c5a52-0000-8000-8000-00000000000d", "{key}", "mfrggzdf",
+		"{schema}", "escalation-routed.v1.json").Replace(path)
 }
 
 // sample is a documented example of a request's body.

@@ -85,6 +85,7 @@ func (s *server) openRoutes() []route {
 	return []route{
 		{method: "GET", path: "/healthz", reach: reachOpen, bound: s.api.Healthy != nil, handle: s.healthy},
 		{method: "GET", path: "/v1/openapi.yaml", reach: reachOpen, bound: true, handle: s.document},
+		{method: "GET", path: "/schemas/{schema}", reach: reachOpen, bound: true, handle: s.schema},
 		{method: "GET", path: "/v1/version", reach: reachKey, bound: true, handle: s.version},
 		{method: "GET", path: "/v1/whoami", reach: reachKey, bound: true, handle: s.whoami},
 	}
