@@ -169,7 +169,7 @@ func bindEscalations(a *httpapi.API) {
 	a.Context = func(context.Context, identity.Principal, string) (conversation.View, error) {
 		at := now()
 		return conversation.View{
-			ID: escalationID,
+			ID:         escalationID,
 			Escalation: conversation.Escalation{Number: 1, Status: conversation.Routed, Queue: events.Queue{ID: "general"}},
 			Raised:     events.EscalationRaised{RaisedAt: at, Topic: "Refund"}, Timeline: entries,
 			Context: &events.Context{

@@ -151,6 +151,7 @@ func curl(base, connection, key string) string {
 // askPlan asks for a connection, and to acknowledge the notice.
 func (a *app) askPlan(ctx context.Context) (*botfile.File, error) {
 	var f botfile.File
+	var where string
 	p := &f.Plan
 	for _, q := range []struct {
 		question, proposed string
@@ -160,19 +161,14 @@ func (a *app) askPlan(ctx context.Context) (*botfile.File, error) {
 		{"Type of the agent hub", "generic", &p.Hub.Type},
 		{"Organisation in the hub", "", &p.Hub.Organisation},
 		{"Application id in the hub", "", &p.Hub.ApplicationID},
+		{"URL that routed escalations are sent to", "", &where},
 	} {
 		var err error
-		if *q.answer, err = a.ask(ctx, q.question, q.proposed); err != nil {
+		if *q.answer, err = a.need(ctx, q.question, q.proposed); err != nil {
 			return nil, err
 		}
 	}
-	where, err := a.ask(ctx, "URL that routed escalations are sent to (empty: none yet)", "")
-	if err != nil {
-		return nil, err
-	}
-	if where != "" {
-		p.Endpoints = []connection.EndpointPlan{{URL: where, Mode: connection.ModeFull}}
-	}
+	p.Endpoints = []connection.EndpointPlan{{URL: where, Mode: connection.ModeFull}}
 	return &f, a.askNotice(ctx, &p.Notice)
 }
 
@@ -182,7 +178,7 @@ func (a *app) askNotice(ctx context.Context, n *connection.NoticePlan) error {
 		a.note.Paragraph("  ", text)
 		a.note.Printf("\n")
 	}
-	who, err := a.ask(ctx, "Who acknowledges this? Name or e-mail; it is recorded", "")
+	who, err := a.need(ctx, "Who acknowledges this? Name or e-mail; it is recorded", "")
 	if err != nil {
 		return err
 	}

@@ -257,8 +257,8 @@ func (a *app) explainOne(w audit.Why) {
 		a.out.Paragraph("  · ", line)
 	}
 	a.out.Printf("\n")
-	a.out.Paragraph("", terminal.Dim(fmt.Sprintf("Decided %s by the rules of %s as they were then (%s, version %d of the connection; %s; time zones %s).",
-		a.time(w.DecidedAt), w.Connection, shortHash(w.RuleSet), w.Version, w.Evaluator, w.TimeZones)))
+	a.out.Paragraph("", terminal.Dim(fmt.Sprintf("Decided %s by the rules of %s as they were then (%s). With --json: what else the decision depended on.",
+		a.time(w.DecidedAt), w.Connection, shortHash(w.RuleSet))))
 }
 
 // shortHash returns the beginning of a hash, enough to tell rule sets apart.

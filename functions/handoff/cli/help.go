@@ -31,6 +31,9 @@ func (a *app) help(c *cobra.Command, _ []string) {
 	if c.HasAvailableSubCommands() {
 		h.Printf("\nMore about a command: %s\n", c.CommandPath()+" COMMAND --help")
 	}
+	if !c.HasParent() {
+		h.Printf("Completion in your shell: handoff completion --help\n")
+	}
 }
 
 type helper struct{ *terminal.Terminal }

@@ -45,7 +45,7 @@ func (a *app) next(commands ...string) {
 
 // tell prints a remark that is no result.
 func (a *app) tell(format string, args ...any) {
-	if !a.quiet {
+	if !a.quiet && !a.mute {
 		a.note.Printf(format, args...)
 	}
 }

@@ -87,6 +87,7 @@ type app struct {
 	json    bool
 	quiet   bool
 	utc     bool
+	mute    bool // ask nothing, and say nothing but what was asked for
 }
 
 // screen returns a terminal for w, which may be a file or pipe.
@@ -107,7 +108,7 @@ func (a *app) screen(w io.Writer) *terminal.Terminal {
 // interactive reports whether there is somebody who can be asked.
 func (a *app) interactive() bool {
 	in, ok := a.Stdin.(*os.File)
-	return ok && term.IsTerminal(int(in.Fd()))
+	return ok && !a.mute && term.IsTerminal(int(in.Fd()))
 }
 
 // now is the time in the zone in which times are shown.

@@ -32,6 +32,14 @@ func (a *app) ask(ctx context.Context, question, proposed string) (string, error
 	return proposed, nil
 }
 
+// need asks until there is an answer.
+func (a *app) need(ctx context.Context, question, proposed string) (answer string, err error) {
+	for answer == "" && err == nil {
+		answer, err = a.ask(ctx, question, proposed)
+	}
+	return answer, err
+}
+
 // confirm asks for a yes, which takes that word.
 func (a *app) confirm(ctx context.Context, question string) error {
 	answer, err := a.ask(ctx, question+` Type "yes" to go on`, "")

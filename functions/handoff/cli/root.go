@@ -43,6 +43,7 @@ func (a *app) root() *cobra.Command {
 	root.SetOut(a.out)
 	root.SetErr(a.note)
 	inOrder(root)
+	a.complete(root)
 	return parent(root)
 }
 

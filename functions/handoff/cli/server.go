@@ -108,7 +108,7 @@ func (a *app) readKey(path string) (string, error) {
 // warnOfPlainText tells when the key travels unencrypted beyond this machine.
 func (a *app) warnOfPlainText(base string) {
 	u, err := url.Parse(base)
-	if err != nil || u.Scheme != "http" || a.quiet {
+	if err != nil || u.Scheme != "http" || a.quiet || a.mute {
 		return
 	}
 	if ip := net.ParseIP(u.Hostname()); u.Hostname() != "localhost" && (ip == nil || !ip.IsLoopback()) {
