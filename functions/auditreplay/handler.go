@@ -112,7 +112,9 @@ func (p *replay) observe(r events.Record, f events.Fact) {
 	case events.KindConnection:
 		p.Connection = connection.Decider.Evolve(p.Connection, f)
 	case events.KindConversation:
-		s := conversation.Decider.Evolve(p.open[r.Stream], f)
+		s := p.open[r.Stream]
+		s.Version = r.Version - 1 // what was forgotten at an end counts all the same
+		s = conversation.Decider.Evolve(s, f)
 		if _, open := s.Open(); open {
 			p.open[r.Stream] = s
 		} else {
