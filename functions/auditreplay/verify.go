@@ -85,6 +85,8 @@ type stream struct {
 	now    eventlog.Head // at last
 	past   eventlog.Head // at the earlier head's position
 	fold   folder
+	last   events.Record // without its bytes
+	ends   bool          // last is where the stored head says that the stream ends
 	broken bool
 }
 
@@ -106,6 +108,7 @@ func (v *verification) check(ctx context.Context, s eventlog.Step) error {
 	}
 	v.fold(ctx, s)
 	v.stream.head = eventlog.Head{Version: s.Version, Hash: s.Hash}
+	v.stream.last, v.stream.ends = events.Record{Header: s.Header, Position: s.Position}, s.Carried != nil
 	if s.Position <= v.last {
 		v.seen, v.stream.now = v.seen+1, v.stream.head
 	}
@@ -186,6 +189,9 @@ func (v *verification) problem(b audit.Breach) {
 func (v *verification) endStream() {
 	if v.stream.head.Version == 0 {
 		return
+	}
+	if !v.stream.ends {
+		v.breach(v.stream.last, "head-differs", "The head that is stored for the stream is not at its last fact: facts are missing behind it.")
 	}
 	v.out.Streams++
 	v.now = appendLeaf(v.now, v.stream.id, v.stream.now)
