@@ -40,6 +40,10 @@ type Handler struct {
 // Where it can't be read, that is recorded after MaxAge, or at once if no
 // further try can help; until then an error asks to be called again.
 func (h *Handler) Handle(ctx context.Context, n events.Notification) error {
+	waits, err := h.waits(n)
+	if err != nil || !waits {
+		return err
+	}
 	raised, err := h.raised(ctx, n)
 	if err != nil || raised == nil {
 		return err
@@ -64,6 +68,17 @@ func (h *Handler) Handle(ctx context.Context, n events.Notification) error {
 		}})
 	}
 	return fmt.Errorf("read the transcript of %s: %w", n.ID, err)
+}
+
+// waits reports whether the escalation waited for a transcript when it was
+// raised. Few do, and the clear part says so: nothing need be read or opened.
+func (h *Handler) waits(n events.Notification) (bool, error) {
+	f, err := h.Ledger.Decode(events.Record{Header: events.Header{Type: n.Type, Schema: n.Schema}, Clear: n.Clear})
+	if err != nil {
+		return false, err
+	}
+	raised, ok := f.(*events.EscalationRaised)
+	return ok && raised.TranscriptPending, nil
 }
 
 // raised returns the fact with its context, nil if it waits for no transcript
