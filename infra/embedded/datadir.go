@@ -54,4 +54,14 @@ func OpenDataDir(path string) (*DataDir, error) {
 // Close lets go of the directory.
 func (d *DataDir) Close() error { return d.lock.Close() }
 
+// makeFile makes a file for its owner alone, however a copy of it will lie
+// around; SQLite gives the files beside it the same mode.
+func makeFile(path string) error {
+	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
+	if err != nil {
+		return err
+	}
+	return f.Close()
+}
+
 var errLocked = errors.New("embedded: locked")

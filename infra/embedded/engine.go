@@ -74,6 +74,9 @@ func Open(ctx context.Context, o Options) (e *Engine, err error) {
 
 func (e *Engine) openLog(ctx context.Context, o Options) (err error) {
 	path := filepath.Join(o.Dir, LogFile)
+	if err = makeFile(path); err != nil {
+		return fmt.Errorf("make event log: %w", err)
+	}
 	if e.DB, err = sqlitedb.Open(ctx, path, sqlitedb.Options{Schema: schema, UnsafeNoSync: o.UnsafeNoSync}); err != nil {
 		return fmt.Errorf("open event log: %w", err)
 	}
