@@ -47,6 +47,10 @@ func (h *Handler) Report(ctx context.Context, by identity.Principal, id string, 
 	if err != nil {
 		return listing.Escalation{}, err
 	}
+	if by.Connection != "" && e.Connection != "" && by.Connection != e.Connection {
+		return listing.Escalation{}, fault.New(fault.Conflict, "escalation-moved",
+			"The escalation moved to another connection, whose hub reports on it now.")
+	}
 	cmd := conversation.Report{To: conversation.To(e.stream.ID), Number: e.Number, Status: status, Code: code}
 	if message != "" {
 		cmd.Words = &events.Words{Message: message}

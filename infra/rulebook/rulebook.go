@@ -48,6 +48,9 @@ func (b *Rulebook) RuleSet(ctx context.Context, stream events.StreamID, rules co
 	if set, err = routing.Load([]byte(f.Source)); err != nil {
 		return nil, fmt.Errorf("compile rule set %s: %w", rules.Set, err)
 	}
+	if set.Hash() != rules.Set {
+		return nil, fmt.Errorf("version %d of %s adopted rule set %s, not %s", rules.Version, stream, set.Hash(), rules.Set)
+	}
 	b.keep(rules.Set, set)
 	return set, nil
 }
