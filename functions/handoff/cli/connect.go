@@ -117,8 +117,10 @@ func (a *app) plan(ctx context.Context, o connectOptions) (*botfile.File, error)
 // decides it there.
 func checkPlan(ctx context.Context, f *botfile.File) error {
 	p := f.Plan
-	request := connection.Request{Fact: events.ConnectionRequested{Connection: p.Name, Bot: p.Bot, Hub: p.Hub, Regions: p.Regions,
-		Notice: events.Notice{AcceptedBy: p.Notice.AcceptedBy, TextVersion: p.Notice.TextVersion}}}
+	request := connection.Request{Fact: events.ConnectionRequested{
+		Connection: p.Name, Bot: p.Bot, Hub: p.Hub, Regions: p.Regions,
+		Notice: events.Notice{AcceptedBy: p.Notice.AcceptedBy, TextVersion: p.Notice.TextVersion},
+	}}
 	for i, e := range p.Endpoints {
 		at := fmt.Sprintf("/endpoints/%d", i)
 		if err := checkURL(ctx, e.URL); err != nil {
@@ -183,7 +185,7 @@ func (a *app) readFile(path string, limit int) ([]byte, error) {
 	if path == "-" {
 		return readAll(a.in, "standard input", limit)
 	}
-	f, err := os.Open(path) //nolint:gosec // the caller names the file
+	f, err := os.Open(path)
 	if err != nil {
 		return nil, asUsage(err)
 	}

@@ -35,8 +35,10 @@ func (a *app) eraseCommand() *cobra.Command {
 func (a *app) erase(ctx context.Context, e httpapi.Erasure, yes bool) error {
 	what, n := "", 0
 	for _, part := range []struct{ value, name string }{
-		{e.Escalation, "the conversation of " + e.Escalation}, {e.CustomerID, "all conversations with customer " + e.CustomerID},
-		{e.CustomerEmail, "all conversations with " + e.CustomerEmail}, {e.CustomerPhone, "all conversations with " + e.CustomerPhone},
+		{e.Escalation, "the conversation of " + e.Escalation},
+		{e.CustomerID, "all conversations with customer " + e.CustomerID},
+		{e.CustomerEmail, "all conversations with " + e.CustomerEmail},
+		{e.CustomerPhone, "all conversations with " + e.CustomerPhone},
 	} {
 		if part.value != "" {
 			what, n = part.name, n+1

@@ -5,12 +5,10 @@ import (
 	"context"
 	"fmt"
 	"strings"
-	"time"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
-	"handoff/domain/audit"
 	"handoff/domain/conversation"
 	"handoff/domain/listing"
 	"handoff/events"
@@ -205,125 +203,4 @@ func queueName(q events.Queue) string {
 		return q.ID
 	}
 	return q.Name + " (" + q.ID + ")"
-}
-
-func (a *app) whyCommand() *cobra.Command {
-	return &cobra.Command{
-		Use: "why ESCALATION", GroupID: groupWork, Args: names("ESCALATION"), Short: "Tell why an escalation went to its queue",
-		Long: "Tells in plain words why an escalation went where it went: the rule that decided, and of every other rule what was missing. " +
-			"The answer was recorded when it was decided; rules that changed since do not change it.",
-		Example:     "  handoff why esc_7zz2m0jx5cq8vb4s9k1d6ehw3r",
-		Annotations: after("handoff rules show CONNECTION        the rules in force now", "handoff escalations show ESCALATION   what happened since"),
-		RunE: func(c *cobra.Command, args []string) error {
-			client, err := a.client(c.Context())
-			if err != nil {
-				return err
-			}
-			w, err := client.Why(c.Context(), args[0])
-			if err != nil {
-				return err
-			}
-			return a.print(w, func() { a.explain(w) })
-		},
-	}
-}
-
-func (a *app) explain(w audit.Why) {
-	a.out.Paragraph("", terminal.Bold(w.EscalationID))
-	a.explainOne(w)
-	for _, e := range w.Earlier {
-		a.out.Printf("\n%s\n", terminal.Bold("Before that"))
-		a.explainOne(e)
-	}
-}
-
-func (a *app) explainOne(w audit.Why) {
-	a.out.Paragraph("", w.Sentence)
-	if w.Moved {
-		a.out.Paragraph("", "It was routed again because the connection it came by was disconnected and its open escalations moved here.")
-	}
-	if w.Erased {
-		a.out.Paragraph("", terminal.Yellow("The customer's values were erased and are left out below."))
-	}
-	if len(w.Lines) > 0 {
-		a.out.Printf("\n%s\n", terminal.Bold("How each rule fared, in their order"))
-	}
-	chosen := fmt.Sprintf("rule %q:", w.Rule)
-	for _, line := range w.Lines {
-		if w.Rule != "" && strings.HasPrefix(line, chosen) {
-			a.out.Paragraph("  → ", terminal.Green(line))
-			continue
-		}
-		a.out.Paragraph("  · ", line)
-	}
-	a.out.Printf("\n")
-	a.out.Paragraph("", terminal.Dim(fmt.Sprintf("Decided %s by the rules of %s as they were then (%s). With --json: what else the decision depended on.",
-		a.time(w.DecidedAt), w.Connection, shortHash(w.RuleSet))))
-}
-
-// shortHash returns the beginning of a hash, enough to tell rule sets apart.
-func shortHash(hash string) string {
-	const digits = len("sha256:") + 12
-	if len(hash) > digits {
-		return hash[:digits] + "…"
-	}
-	return hash
-}
-
-func (a *app) statusCommand() *cobra.Command {
-	var code, message string
-	c := &cobra.Command{
-		Use: "status ESCALATION [accepted|failed|completed]", GroupID: groupWork, Args: between(1, "ESCALATION", "STATE"),
-		Short: "Show where an escalation stands, or report what became of it",
-		Long: "Without a state it shows where an escalation stands. With one it reports what became of it, as the agent hub does: " +
-			"accepted when a human agent took it, completed when they finished, failed when nobody could serve the customer. The same report again changes nothing.",
-		Example:     "  handoff status esc_7zz2m0jx5c\n  handoff status esc_7zz2m0jx5c accepted\n  handoff status esc_7zz2m0jx5c failed --code no-agent --message \"Everybody is in a meeting\"",
-		Annotations: after("handoff escalations show ESCALATION   everything that happened"),
-		RunE: func(c *cobra.Command, args []string) error {
-			if len(args) == 1 && (code != "" || message != "") {
-				return usage("--code and --message belong to a report: say accepted, failed or completed as well")
-			}
-			return a.status(c.Context(), args, code, message)
-		},
-	}
-	c.Flags().StringVar(&code, "code", "", "why, as a short `code` for programs")
-	c.Flags().StringVar(&message, "message", "", "why, in words; kept sealed")
-	return c
-}
-
-func (a *app) status(ctx context.Context, args []string, code, message string) error {
-	if len(args) == 2 {
-		if err := choice("state", args[1], "accepted", "failed", "completed"); err != nil {
-			return usage("the state is accepted, failed or completed, not %q", args[1])
-		}
-	}
-	client, err := a.client(ctx)
-	if err != nil {
-		return err
-	}
-	var e listing.Escalation
-	if len(args) == 1 {
-		e, err = client.Status(ctx, args[0])
-	} else {
-		e, err = client.Report(ctx, args[0], conversation.Status(args[1]), code, message)
-	}
-	if err != nil {
-		return err
-	}
-	return a.print(e, func() { a.showStanding(e) })
-}
-
-// ago says how long before now an instant is, roughly.
-func (a *app) ago(t time.Time) string {
-	d := a.now().Sub(t)
-	switch {
-	case d < time.Minute:
-		return plural(int64(max(d, 0)/time.Second), "second") + " ago"
-	case d < 2*time.Hour:
-		return plural(int64(d/time.Minute), "minute") + " ago"
-	case d < 48*time.Hour:
-		return plural(int64(d/time.Hour), "hour") + " ago"
-	default:
-		return plural(int64(d/(24*time.Hour)), "day") + " ago"
-	}
 }

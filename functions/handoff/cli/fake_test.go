@@ -136,8 +136,11 @@ func (f *fake) connection(_ context.Context, _ identity.Principal, id string) (c
 
 func (f *fake) bindEscalations(a *httpapi.API) {
 	a.Raise = f.raise
-	entries := []conversation.Entry{{Version: 1, At: today(), Type: "EscalationRaised", Actor: "k-bot"}, {Version: 2, At: today(), Type: "EscalationRouted", Actor: "function:x"},
-		{Version: 3, At: today(), Type: "EscalationAccepted", Actor: "k-hub", Message: "I'll take it.\x1b[2J"}}
+	entries := []conversation.Entry{
+		{Version: 1, At: today(), Type: "EscalationRaised", Actor: "k-bot"},
+		{Version: 2, At: today(), Type: "EscalationRouted", Actor: "function:x"},
+		{Version: 3, At: today(), Type: "EscalationAccepted", Actor: "k-hub", Message: "I'll take it.\x1b[2J"},
+	}
 	a.Escalation = func(_ context.Context, _ identity.Principal, id string) (listing.Escalation, []conversation.Entry, error) {
 		if !strings.HasPrefix(escalationID(), id) {
 			return listing.Escalation{}, nil, fault.Newf(fault.NotFound, "escalation-not-found", "There is no escalation %q.", id)
@@ -165,8 +168,10 @@ func (f *fake) bindEscalations(a *httpapi.API) {
 }
 
 func row(status string) listing.Escalation {
-	return listing.Escalation{ID: escalationID(), Connection: "store-bot", Number: 1, Status: status, Queue: events.Queue{ID: "refunds-nl", Name: "Refunds (Dutch)"},
-		Rule: "refunds in Dutch", Priority: 60, Reason: "customer_asked", Topic: "Refund \x1b[31m\u202e", Language: "nl-NL", Channel: "web", RaisedAt: today(), Deadline: today().Add(24 * time.Hour)}
+	return listing.Escalation{
+		ID: escalationID(), Connection: "store-bot", Number: 1, Status: status, Queue: events.Queue{ID: "refunds-nl", Name: "Refunds (Dutch)"},
+		Rule: "refunds in Dutch", Priority: 60, Reason: "customer_asked", Topic: "Refund \x1b[31m\u202e", Language: "nl-NL", Channel: "web", RaisedAt: today(), Deadline: today().Add(24 * time.Hour),
+	}
 }
 
 func (f *fake) raise(_ context.Context, _ identity.Principal, id string, h intake.HandOff, _ httpapi.Request) (conversation.Answer, error) {
@@ -200,8 +205,10 @@ func (f *fake) why(_ context.Context, _ identity.Principal, id string) (audit.Wh
 }
 
 func (f *fake) bindRest(a *httpapi.API) {
-	d := listing.Delivery{ID: deliveryID(), Event: escalationID() + "@2", EventType: "handoff.escalation.routed.v1", Connection: "store-bot", Endpoint: "desk", Status: "parked", Attempts: 3,
-		Code: "server-error", HTTPStatus: 503, UpdatedAt: today()}
+	d := listing.Delivery{
+		ID: deliveryID(), Event: escalationID() + "@2", EventType: "handoff.escalation.routed.v1", Connection: "store-bot", Endpoint: "desk", Status: "parked", Attempts: 3,
+		Code: "server-error", HTTPStatus: 503, UpdatedAt: today(),
+	}
 	a.Deliveries = func(context.Context, identity.Principal, listing.DeliveryQuery) ([]listing.Delivery, string, error) {
 		return []listing.Delivery{d}, "", nil
 	}

@@ -109,11 +109,15 @@ func do[S any](r *recorder, d domain.Decider[S], stream byte, at string, actor s
 func (r *recorder) connect() {
 	const ann, self = "mfrggzdf", "function:connectionrequested"
 	do(r, connection.Decider, 1, "09:00:00.000", ann, func(id uuid.UUID) eh.Command {
-		return connection.Request{To: connection.To(id),
-			Fact: events.ConnectionRequested{Connection: "store-bot", Bot: events.Bot{Name: "Ella\x1b[31m"}, Hub: events.Hub{Type: "generic", Organisation: "store", ApplicationID: "app-1"},
-				Notice: events.Notice{AcceptedBy: "ann@store.example", AcceptedAt: r.at, TextVersion: "1"}},
+		return connection.Request{
+			To: connection.To(id),
+			Fact: events.ConnectionRequested{
+				Connection: "store-bot", Bot: events.Bot{Name: "Ella\x1b[31m"}, Hub: events.Hub{Type: "generic", Organisation: "store", ApplicationID: "app-1"},
+				Notice: events.Notice{AcceptedBy: "ann@store.example", AcceptedAt: r.at, TextVersion: "1"},
+			},
 			Endpoints: []events.EndpointSet{{Endpoint: "desk", URL: "https://desk.example/in", Mode: "full"}},
-			Rules:     &events.RulesAdopted{RuleSet: "sha256:9f86d081884c7d659a2feaa0c55ad015", Name: "store-bot", Source: "version: 1\n"}}
+			Rules:     &events.RulesAdopted{RuleSet: "sha256:9f86d081884c7d659a2feaa0c55ad015", Name: "store-bot", Source: "version: 1\n"},
+		}
 	})
 	do(r, connection.Decider, 1, "09:00:01.000", self, func(id uuid.UUID) eh.Command {
 		return connection.RegisterApp{To: connection.To(id), Session: 1, Fact: events.AppRegistered{HubType: "generic", Organisation: "store", ApplicationID: "app-1"}}
@@ -126,11 +130,17 @@ func (r *recorder) connect() {
 
 func (r *recorder) escalate() {
 	do(r, conversation.Decider, 2, "09:10:12.004", "botbotbo", func(id uuid.UUID) eh.Command {
-		return conversation.Raise{To: conversation.To(id),
-			Fact: events.EscalationRaised{Number: 1, RaisedAt: r.at, ExpiresAt: r.at.Add(24 * time.Hour), Reason: "customer_asked", Topic: "Refund\x1b]0;x\a", Language: "nl-NL", Channel: "web",
-				Request: events.Request{ID: "r", Fingerprint: "f", Format: "plain"}, Counts: events.Counts{Messages: 6, Variables: 11}, Context: &events.Context{ConversationID: "Kx81c"}},
-			Route: &events.EscalationRouted{Number: 1, Connection: "store-bot", ConnectionVersion: 6, DecidedAt: r.at, Queue: events.Queue{ID: "refunds-nl", Name: "Refunds (Dutch)"}, Priority: 60,
-				Skills: []string{"refunds"}, Route: events.Route{RuleSet: "sha256:9f", Rule: "refunds in Dutch", RuleIndex: 2, Outcomes: "x", Evaluator: "e", TimeZones: "z"}}}
+		return conversation.Raise{
+			To: conversation.To(id),
+			Fact: events.EscalationRaised{
+				Number: 1, RaisedAt: r.at, ExpiresAt: r.at.Add(24 * time.Hour), Reason: "customer_asked", Topic: "Refund\x1b]0;x\a", Language: "nl-NL", Channel: "web",
+				Request: events.Request{ID: "r", Fingerprint: "f", Format: "plain"}, Counts: events.Counts{Messages: 6, Variables: 11}, Context: &events.Context{ConversationID: "Kx81c"},
+			},
+			Route: &events.EscalationRouted{
+				Number: 1, Connection: "store-bot", ConnectionVersion: 6, DecidedAt: r.at, Queue: events.Queue{ID: "refunds-nl", Name: "Refunds (Dutch)"}, Priority: 60,
+				Skills: []string{"refunds"}, Route: events.Route{RuleSet: "sha256:9f", Rule: "refunds in Dutch", RuleIndex: 2, Outcomes: "x", Evaluator: "e", TimeZones: "z"},
+			},
+		}
 	})
 	do(r, conversation.Decider, 2, "09:12:00.000", "hubhubhu", func(id uuid.UUID) eh.Command {
 		return conversation.Report{To: conversation.To(id), Number: 1, Status: conversation.Accepted, Words: &events.Words{Message: "I'll take it."}}

@@ -36,6 +36,28 @@ func (a *app) help(c *cobra.Command, _ []string) {
 	}
 }
 
+func (a *app) helpCommand() *cobra.Command {
+	return &cobra.Command{
+		Use: "help [COMMAND]", Short: "Tell about a command or topic",
+		Long: "Tells what a command does, with examples and what to do next.", Example: "  handoff help connect\n  handoff help exit-codes",
+		ValidArgsFunction: func(c *cobra.Command, args []string, _ string) (all []string, _ cobra.ShellCompDirective) {
+			above, _, _ := c.Root().Find(args)
+			for _, s := range above.Commands() {
+				all = append(all, cobra.CompletionWithDesc(s.Name(), s.Short))
+			}
+			return all, cobra.ShellCompDirectiveNoFileComp
+		},
+		RunE: func(c *cobra.Command, args []string) error {
+			about, rest, err := c.Root().Find(args)
+			if err != nil || len(rest) > 0 {
+				return usage("there is no command or topic %q", strings.Join(args, " "))
+			}
+			a.help(about, nil)
+			return nil
+		},
+	}
+}
+
 type helper struct{ *terminal.Terminal }
 
 func (h helper) about(c *cobra.Command) {

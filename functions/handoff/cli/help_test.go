@@ -20,12 +20,13 @@ func commands() []string {
 	}
 }
 
+// bare is an environment without variables.
+func bare(string) (string, bool) { return "", false }
+
 func runInProcess(t *testing.T, args ...string) (code int, out, errs string) {
 	t.Helper()
 	var stdout, stderr bytes.Buffer
-	p := process(args, strings.NewReader(""), &stdout, &stderr)
-	p.Env = func(string) (string, bool) { return "", false }
-	return cli.Main(t.Context(), p), stdout.String(), stderr.String()
+	return cli.Main(t.Context(), process(bare, args, strings.NewReader(""), &stdout, &stderr)), stdout.String(), stderr.String()
 }
 
 func TestHelp(t *testing.T) {

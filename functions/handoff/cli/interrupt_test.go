@@ -15,7 +15,7 @@ func TestInterruptIs130(t *testing.T) {
 	t.Parallel()
 	ctx, interrupt := context.WithCancel(t.Context())
 	var stderr bytes.Buffer
-	p := process([]string{"demo"}, strings.NewReader(""), io.Discard, &stderr)
+	p := process(bare, []string{"demo"}, strings.NewReader(""), io.Discard, &stderr)
 	demo := p.Commands.Demo
 	p.Commands.Demo = func(ctx context.Context, o cli.DemoOptions, stdout, errs io.Writer) error {
 		interrupt()
@@ -29,7 +29,7 @@ func TestInterruptIs130(t *testing.T) {
 func TestServeEndsWellWhenInterrupted(t *testing.T) {
 	t.Parallel()
 	ctx, interrupt := context.WithCancel(t.Context())
-	p := process([]string{"serve"}, strings.NewReader(""), io.Discard, io.Discard)
+	p := process(bare, []string{"serve"}, strings.NewReader(""), io.Discard, io.Discard)
 	p.Home = settings.Home{Config: t.TempDir(), Data: t.TempDir()}
 	p.Commands.Serve = func(ctx context.Context, _ settings.Settings, _, _ io.Writer) error {
 		interrupt()
@@ -48,7 +48,7 @@ func (closed) Write([]byte) (int, error) { return 0, io.ErrClosedPipe }
 
 func TestOutputThatCannotBeWrittenIsAFailure(t *testing.T) {
 	t.Parallel()
-	p := process([]string{"version"}, strings.NewReader(""), closed{}, io.Discard)
+	p := process(bare, []string{"version"}, strings.NewReader(""), closed{}, io.Discard)
 	if code := cli.Main(t.Context(), p); code != cli.ExitFailed {
 		t.Errorf("exit code = %d, want %d", code, cli.ExitFailed)
 	}

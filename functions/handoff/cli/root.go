@@ -39,6 +39,7 @@ func (a *app) root() *cobra.Command {
 		a.replayCommand(), a.verifyCommand(), a.eraseCommand(), exitCodesTopic(), environmentTopic())
 	a.globalFlags(root.PersistentFlags())
 	root.SetHelpFunc(a.help)
+	root.SetHelpCommand(a.helpCommand())
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return asUsage(err) })
 	root.SetOut(a.out)
 	root.SetErr(a.note)

@@ -20,8 +20,8 @@ import (
 // Variables of the environment by which the server and the key are found.
 const (
 	envURL        = "HANDOFF_URL"
-	envAPIKey     = "HANDOFF_API_KEY"
-	envAPIKeyFile = "HANDOFF_API_KEY_FILE"
+	envAPIKey     = "HANDOFF_API_KEY"      //nolint:gosec // a name, no key
+	envAPIKeyFile = "HANDOFF_API_KEY_FILE" //nolint:gosec // a name, no key
 )
 
 const maxKeyFile = 4 << 10
@@ -91,7 +91,7 @@ func (a *app) apiKey(ctx context.Context, base string, own clientfile.Client) (s
 func (a *app) readKey(path string) (string, error) {
 	var in io.Reader = a.in
 	if path != "-" {
-		f, err := os.Open(path) //nolint:gosec // the caller names the file
+		f, err := os.Open(path)
 		if err != nil {
 			return "", asUsage(fmt.Errorf("read the key: %w", err))
 		}

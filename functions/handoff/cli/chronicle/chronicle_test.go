@@ -47,8 +47,10 @@ func released(t *testing.T) []events.Record {
 }
 
 func record(factType string, schema int, text string) events.Record {
-	h := events.Header{Stream: uuid.MustParse("6f1c5a52-0000-8000-8000-000000000001"), Kind: kindOf(factType), Type: factType, Schema: schema,
-		Connection: "store-bot", Time: at().UnixNano(), Actor: "mfrggzdf"}
+	h := events.Header{
+		Stream: uuid.MustParse("6f1c5a52-0000-8000-8000-000000000001"), Kind: kindOf(factType), Type: factType, Schema: schema,
+		Connection: "store-bot", Time: at().UnixNano(), Actor: "mfrggzdf",
+	}
 	return events.Record{Header: h, Clear: []byte(text)}
 }
 

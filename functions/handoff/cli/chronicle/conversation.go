@@ -37,7 +37,7 @@ func numberOf(f events.Fact) int {
 func (t *Teller) conversation(f events.Fact) string {
 	switch f := f.(type) {
 	case *events.EscalationRaised:
-		return "raised" + commas(": ", f.Topic, f.Channel, f.Language, f.Reason) + "; " + counts(f.Counts) +
+		return "raised" + colon(f.Topic, f.Channel, f.Language, f.Reason) + "; " + counts(f.Counts) +
 			when(f.TranscriptPending, "; the transcript is read from a URL")
 	case *events.EscalationContextAdded:
 		return "asked for again, with something new: " + counts(f.Counts)
@@ -46,11 +46,11 @@ func (t *Teller) conversation(f events.Fact) string {
 	case *events.EscalationDeadlineSet:
 		return fmt.Sprintf("fails at %s unless it ends before (%s)", t.time(f.Deadline), f.Code)
 	case *events.EscalationAccepted:
-		return "accepted by a human agent" + commas(": ", f.Code)
+		return "accepted by a human agent" + colon(f.Code)
 	case *events.EscalationCompleted:
-		return "completed" + commas(": ", f.Code)
+		return "completed" + colon(f.Code)
 	case *events.EscalationFailed:
-		return "failed" + commas(": ", f.Code)
+		return "failed" + colon(f.Code)
 	case *events.EscalationExpired:
 		return "expired: nobody ended it in time"
 	case *events.TranscriptStored:
@@ -90,8 +90,8 @@ func number(n int, of string) string {
 	return fmt.Sprintf("%d %ss", n, of)
 }
 
-// commas joins what is there, behind a lead.
-func commas(lead string, parts ...string) string {
+// colon joins what is there, behind a colon.
+func colon(parts ...string) string {
 	parts = slices.DeleteFunc(parts, func(s string) bool { return s == "" })
-	return when(len(parts) > 0, lead+strings.Join(parts, ", "))
+	return when(len(parts) > 0, ": "+strings.Join(parts, ", "))
 }

@@ -21,9 +21,13 @@ type layout struct {
 
 func layouts() []layout {
 	return []layout{
-		{pattern: "2006-01-02 15:04"}, {pattern: "2006-01-02T15:04"}, {pattern: "2006-01-02"},
-		{pattern: "2006-01-02 15:04:05", seconds: true}, {pattern: "2006-01-02T15:04:05", seconds: true},
-		{pattern: "15:04", clock: true}, {pattern: "15:04:05", clock: true, seconds: true},
+		{pattern: "2006-01-02 15:04"},
+		{pattern: "2006-01-02T15:04"},
+		{pattern: "2006-01-02"},
+		{pattern: "2006-01-02 15:04:05", seconds: true},
+		{pattern: "2006-01-02T15:04:05", seconds: true},
+		{pattern: "15:04", clock: true},
+		{pattern: "15:04:05", clock: true, seconds: true},
 	}
 }
 

@@ -60,10 +60,10 @@ func unsafe(s string) bool {
 // driving reports whether r is no visible part of a text. Joiners (U+200C and
 // U+200D) stay: words of some languages are written with them.
 func driving(r rune) bool {
-	switch {
-	case r == '\u200c' || r == '\u200d':
+	switch r {
+	case '\u200c', '\u200d':
 		return false
-	case r == '\u2028' || r == '\u2029': // separators of lines and paragraphs
+	case '\u2028', '\u2029': // separators of lines and paragraphs
 		return true
 	}
 	return unicode.Is(unicode.Cc, r) || unicode.Is(unicode.Cf, r)
