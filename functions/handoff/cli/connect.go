@@ -39,7 +39,7 @@ What may stand in the file:
 
   name: store-bot                 # letters, digits, hyphens; stands in URLs
   hub: {type: generic, organisation: store, application_id: store-desk}
-  notice:                         # privacy, and that bots are not for emergencies
+  notice:                         # read it before: handoff help notice
     accepted_by: ann@store.example
     text_version: "` + NoticeVersion + `"
   endpoints:                      # where routed escalations are sent

@@ -66,8 +66,12 @@ func (a *app) complain(cmd *cobra.Command, err error) {
 	if f != nil && f.Code != "" && !strings.Contains(text, f.Code) {
 		text += " (" + f.Code + place(f) + ")"
 	}
-	a.note.Paragraph("", terminal.Red(cmd.CommandPath()+": "+text))
-	if f != nil && len(f.Problems) > 1 {
+	lead := cmd.CommandPath() + ": "
+	for line := range strings.SplitSeq(text, "\n") {
+		a.note.Paragraph("", terminal.Red(lead+line))
+		lead = "  "
+	}
+	if f != nil && len(f.Problems) > 1 && !strings.Contains(text, "\n") {
 		for _, p := range f.Problems {
 			a.note.Paragraph("  ", problemText(p))
 		}

@@ -16,7 +16,7 @@ func commands() []string {
 		"", "serve", "demo", "version", "connect", "disconnect", "connections", "connections list", "connections show",
 		"endpoints", "endpoints set", "endpoints rotate", "endpoints remove", "rules", "rules check", "rules test", "rules adopt", "rules show",
 		"keys", "keys list", "keys create", "keys revoke", "raise", "escalations", "escalations list", "escalations show", "why", "status",
-		"deliveries", "deliveries list", "deliveries show", "deliveries resend", "replay", "verify", "erase", "exit-codes", "environment",
+		"deliveries", "deliveries list", "deliveries show", "deliveries resend", "replay", "verify", "erase", "exit-codes", "environment", "notice",
 	}
 }
 
@@ -69,7 +69,7 @@ func TestHelpIsWhole(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		topic := strings.Contains(file, "exit-codes") || strings.Contains(file, "environment")
+		topic := strings.Contains(file, "exit-codes") || strings.Contains(file, "environment") || strings.Contains(file, "notice")
 		if !topic && !strings.Contains(string(b), "\nExamples\n") {
 			t.Errorf("%s has no example", file)
 		}

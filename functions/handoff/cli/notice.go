@@ -1,5 +1,11 @@
 package cli
 
+import (
+	"strings"
+
+	"github.com/spf13/cobra"
+)
+
 // NoticeVersion is the version of the notice that this program shows. A new
 // text has a new version: facts record which one was acknowledged.
 const NoticeVersion = "2026-11"
@@ -12,5 +18,12 @@ func notice() []string {
 			"Tell your customers, and connect only if you may.",
 		"Emergencies: bots are not for emergencies. Neither a bot nor a hand-off replaces the emergency number, and no answer in time is promised. " +
 			"Say so where the bot greets its customers.",
+	}
+}
+
+func noticeTopic() *cobra.Command {
+	return &cobra.Command{
+		Use: "notice", Short: "What is acknowledged before a bot is connected",
+		Long: strings.Join(notice(), "\n\n") + "\n\nThis is version " + NoticeVersion + " of the notice. A connection is made only if somebody acknowledges it; who, when and which version is recorded.",
 	}
 }

@@ -36,7 +36,7 @@ func (a *app) root() *cobra.Command {
 	root.AddCommand(a.serveCommand(), a.demoCommand(), a.versionCommand(),
 		a.connectCommand(), a.disconnectCommand(), a.connectionsCommand(), a.endpointsCommand(), a.rulesCommand(), a.keysCommand(),
 		a.raiseCommand(), a.escalationsCommand(), a.whyCommand(), a.statusCommand(), a.deliveriesCommand(),
-		a.replayCommand(), a.verifyCommand(), a.eraseCommand(), exitCodesTopic(), environmentTopic())
+		a.replayCommand(), a.verifyCommand(), a.eraseCommand(), exitCodesTopic(), environmentTopic(), noticeTopic())
 	a.globalFlags(root.PersistentFlags())
 	root.SetHelpFunc(a.help)
 	root.SetHelpCommand(a.helpCommand())

@@ -21,7 +21,8 @@ func at() time.Time { return time.Date(2026, 11, 22, 9, 10, 12, 4, time.UTC) }
 
 // released returns a record of every fact in every version that was released,
 // from the golden files of package events.
-func released(t *testing.T) []events.Record {
+func released(t testing.TB) []events.Record {
+	t.Helper()
 	t.Helper()
 	files, err := filepath.Glob(filepath.Join("..", "..", "..", "..", "events", "testdata", "*.v*.json"))
 	if err != nil || len(files) == 0 {

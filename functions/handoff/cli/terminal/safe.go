@@ -17,7 +17,7 @@ func Safe(s string) string { return escape(s, "") }
 func SafeText(s string) string { return escape(s, "\n\t") }
 
 func escape(s, keep string) string {
-	if !unsafe(s) {
+	if harmless(s, keep) {
 		return s
 	}
 	var b strings.Builder
@@ -53,8 +53,24 @@ func escapeRune(r rune) string {
 	}
 }
 
-func unsafe(s string) bool {
-	return !utf8.ValidString(s) || strings.ContainsFunc(s, driving)
+// harmless reports whether nothing in s needs to be escaped. It is fast for
+// ASCII, which almost everything is.
+func harmless(s, keep string) bool {
+	for i := 0; i < len(s); {
+		if c := s[i]; c < utf8.RuneSelf {
+			if (c < ' ' || c == 0x7f) && strings.IndexByte(keep, c) < 0 {
+				return false
+			}
+			i++
+			continue
+		}
+		r, size := utf8.DecodeRuneInString(s[i:])
+		if r == utf8.RuneError && size == 1 || driving(r) {
+			return false
+		}
+		i += size
+	}
+	return true
 }
 
 // driving reports whether r is no visible part of a text. Joiners (U+200C and
@@ -73,7 +89,7 @@ func driving(r rune) bool {
 // way of JSON (RFC 8259 §7): such characters occur in its strings only, so its
 // meaning stays the same.
 func SafeJSON(text []byte) []byte {
-	if !unsafe(string(text)) {
+	if harmless(string(text), "\n\t") {
 		return text
 	}
 	var b strings.Builder
