@@ -6,6 +6,7 @@
 package harness
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -82,16 +83,27 @@ func NewSite(t testing.TB, command ...string) *Site {
 	s.env = append(os.Environ(),
 		"HANDOFF_DATA_DIR="+s.Dir, "HANDOFF_KEY_FILE="+s.KeyFile, "HANDOFF_LISTEN="+address, "HANDOFF_ALLOW_PRIVATE=127.0.0.0/8",
 		"HANDOFF_URL=", "HANDOFF_API_KEY=", "HANDOFF_STOP_WITH_STDIN=true")
-	t.Cleanup(s.clear)
+	t.Cleanup(func() { s.clear(t) })
 	return s
 }
 
-// clear ends whatever still runs, before its data directory is removed.
-func (s *Site) clear() {
+// clear ends whatever still runs, before its data directory is removed, and
+// fails the test if a process ended by itself in a way that none ever should.
+func (s *Site) clear(t testing.TB) {
+	t.Helper()
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, p := range s.running {
 		p.Kill()
+	}
+	b, err := os.ReadFile(s.Log)
+	if err != nil {
+		return // nothing was launched
+	}
+	for _, sign := range []string{"\npanic: ", "\nfatal error: ", "WARNING: DATA RACE", " panicked"} {
+		if _, after, found := bytes.Cut(b, []byte(sign)); found {
+			t.Errorf("a process said:%s%s", sign, after[:min(len(after), 8<<10)])
+		}
 	}
 }
 
