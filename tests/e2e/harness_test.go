@@ -47,10 +47,6 @@ func startIn(t *testing.T, dir string, change ...func(*system.Config)) *world {
 	w := &world{t: t, dir: dir, clock: &clock{}, client: &http.Client{Transport: transport}, change: change}
 	w.desk = newDesk(t, w.clock)
 	w.run()
-	var err error
-	if w.admin, _, err = w.sys.EnsureAdmin(t.Context(), ""); err != nil {
-		t.Fatal(err)
-	}
 	t.Cleanup(w.stop)
 	return w
 }

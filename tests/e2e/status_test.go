@@ -139,7 +139,7 @@ func TestMoreDeadlinesThanOneLookTakes(t *testing.T) {
 	t.Parallel()
 	w := start(t)
 	c := w.connect("store-bot", "thin", rules)
-	raised := w.crowdOf(c, 16, 600)
+	raised := w.crowdOf(c, 16, 300)
 	w.clock.advance(25 * time.Hour)
 	w.eventually("all expired", func() bool { return len(w.list("/v1/escalations?status=open&limit=500")) == 0 })
 	w.settled()
