@@ -13,6 +13,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"os"
+	"os/exec"
 	"strings"
 	"testing"
 	"time"
@@ -129,6 +130,9 @@ func survives(t *testing.T, program string, kills, acknowledged int) {
 	}
 	if err := s.running.Stop(ctx); err != nil {
 		t.Errorf("%v\n%s", err, s.site.Tail())
+	}
+	if out, err := exec.CommandContext(ctx, program, "verify", "--data", s.site.Dir).CombinedOutput(); err != nil {
+		t.Errorf("verify the files that are left: %v\n%s", err, out)
 	}
 }
 
