@@ -86,9 +86,12 @@ func (a *Aggregate[S]) ApplyEvent(_ context.Context, e eh.Event) error {
 	if !ok {
 		return fmt.Errorf("apply %s: its data is no fact", e)
 	}
-	a.state = a.decider.Evolve(a.state, f)
+	a.Fold(f)
 	return nil
 }
+
+// Fold folds a fact that is in the log into the state.
+func (a *Aggregate[S]) Fold(f events.Fact) { a.state = a.decider.Evolve(a.state, f) }
 
 // State returns the state, uncommitted facts included.
 func (a *Aggregate[S]) State() S { return a.state }

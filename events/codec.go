@@ -1,11 +1,9 @@
 package events
 
 import (
-	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 )
 
 // Fact is the clear part of a fact. Facts are pointers to structs whose JSON is
@@ -119,7 +117,7 @@ func (c *Codec) Decode(typ string, schema int, clear []byte) (Fact, error) {
 		return nil, fmt.Errorf("decode %s: %w", typ, err)
 	}
 	f := d.New()
-	if err := decodeOne(lifted, f); err != nil {
+	if err := json.Unmarshal(lifted, f); err != nil {
 		return nil, fmt.Errorf("decode %s version %d: %w", typ, schema, err)
 	}
 	return f, nil
@@ -141,7 +139,7 @@ func (c *Codec) DecodePrivate(f Fact, private []byte) error {
 	if err != nil {
 		return fmt.Errorf("decode private part of %s: %w", f.FactType(), err)
 	}
-	if err := decodeOne(lifted, p.Private()); err != nil {
+	if err := json.Unmarshal(lifted, p.Private()); err != nil {
 		return fmt.Errorf("decode private part of %s: %w", f.FactType(), err)
 	}
 	return nil
@@ -156,15 +154,4 @@ func lift(data []byte, from, to int, ups map[int]Upcast) ([]byte, error) {
 		data = up
 	}
 	return data, nil
-}
-
-func decodeOne(data []byte, v any) error {
-	dec := json.NewDecoder(bytes.NewReader(data))
-	if err := dec.Decode(v); err != nil {
-		return err
-	}
-	if _, err := dec.Token(); !errors.Is(err, io.EOF) {
-		return errors.New("trailing data")
-	}
-	return nil
 }

@@ -18,7 +18,6 @@ import (
 	"crypto/sha256"
 	"encoding/binary"
 	"fmt"
-	"hash"
 	"strconv"
 	"time"
 
@@ -103,33 +102,33 @@ const chainDomain = "handoff/fact/v1"
 // Chain returns the hash of r after a fact with hash prev:
 // SHA-256(domain, prev, each header field with its length, clear, SHA-256(sealed)).
 func Chain(prev Hash, r *Record) Hash {
-	h := sha256.New()
-	field(h, []byte(chainDomain))
-	h.Write(prev[:])
-	field(h, r.Stream[:])
-	number(h, int64(r.Version))
-	for _, s := range [...]string{string(r.Kind), r.Type} {
-		field(h, []byte(s))
-	}
-	number(h, int64(r.Schema))
-	number(h, r.Time)
+	b := make([]byte, 0, 640+len(r.Clear))
+	b = field(b, chainDomain)
+	b = append(b, prev[:]...)
+	b = number(b, len(r.Stream))
+	b = append(b, r.Stream[:]...)
+	b = number(b, r.Version)
+	b = field(b, string(r.Kind))
+	b = field(b, r.Type)
+	b = number(b, r.Schema)
+	b = number(b, r.Time)
 	for _, s := range [...]string{r.Tenant, r.Connection, r.Commit, r.Causation, r.Correlation, r.Actor, string(r.Key), r.Trace} {
-		field(h, []byte(s))
+		b = field(b, s)
 	}
-	field(h, r.Clear)
-	h.Write(r.SealedSum[:])
-	return Hash(h.Sum(nil))
+	b = number(b, len(r.Clear))
+	b = append(b, r.Clear...)
+	b = append(b, r.SealedSum[:]...)
+	return sha256.Sum256(b)
 }
 
-func field(h hash.Hash, b []byte) {
-	number(h, int64(len(b)))
-	h.Write(b)
+// field appends a text with its length.
+func field(b []byte, s string) []byte {
+	return append(number(b, len(s)), s...)
 }
 
-func number(h hash.Hash, n int64) {
-	var b [8]byte
-	binary.BigEndian.PutUint64(b[:], uint64(n))
-	h.Write(b[:])
+// number appends a number in 8 bytes, big-endian.
+func number[N int | int64](b []byte, n N) []byte {
+	return binary.BigEndian.AppendUint64(b, uint64(n))
 }
 
 // SumSealed returns the address of sealed bytes, zero for none.

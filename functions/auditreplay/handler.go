@@ -90,6 +90,10 @@ func (h *Handler) StateAt(ctx context.Context, by identity.Principal, id string,
 		if r.At().After(at) {
 			continue
 		}
+		past.Facts, past.Position = past.Facts+1, r.Position
+		if r.Kind != events.KindConnection && r.Kind != events.KindConversation {
+			continue // deliveries change neither
+		}
 		f, err := h.Ledger.Decode(r)
 		if err != nil {
 			return audit.Past{}, fmt.Errorf("replay connection %s: %w", id, err)
@@ -107,20 +111,17 @@ type replay struct {
 }
 
 func (p *replay) observe(r events.Record, f events.Fact) {
-	p.Facts, p.Position = p.Facts+1, r.Position
-	switch r.Kind {
-	case events.KindConnection:
+	if r.Kind == events.KindConnection {
 		p.Connection = connection.Decider.Evolve(p.Connection, f)
-	case events.KindConversation:
-		s := p.open[r.Stream]
-		s.Version = r.Version - 1 // what was forgotten at an end counts all the same
-		s = conversation.Decider.Evolve(s, f)
-		if _, open := s.Open(); open {
-			p.open[r.Stream] = s
-		} else {
-			delete(p.open, r.Stream)
-		}
-	case events.KindDelivery, events.KindReservation:
+		return
+	}
+	s := p.open[r.Stream]
+	s.Version = r.Version - 1 // what was forgotten at an end counts all the same
+	s = conversation.Decider.Evolve(s, f)
+	if _, open := s.Open(); open {
+		p.open[r.Stream] = s
+	} else {
+		delete(p.open, r.Stream)
 	}
 }
 

@@ -1,0 +1,168 @@
+package auditreplay
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"handoff/domain"
+	"handoff/domain/audit"
+	"handoff/domain/connection"
+	"handoff/domain/conversation"
+	"handoff/domain/delivery"
+	"handoff/domain/reservation"
+	"handoff/events"
+	"handoff/infra/eventlog"
+)
+
+// verification checks whole streams, one after the other. Several may check
+// different streams at the same time; add puts their results together.
+type verification struct {
+	*Handler
+	last int64 // position of the last fact that counts
+	then head
+
+	out    audit.Verified
+	seen   int64 // facts up to last
+	stream stream
+	now    []leaf
+	past   []leaf
+}
+
+// stream is what is known of the stream that is walked.
+type stream struct {
+	id     events.StreamID
+	head   eventlog.Head
+	now    eventlog.Head // at last
+	past   eventlog.Head // at the earlier head's position
+	fold   folder
+	last   events.Record // without its bytes
+	ends   bool          // last is where the stored head says that the stream ends
+	broken bool
+}
+
+func (v *verification) check(ctx context.Context, s eventlog.Step) error {
+	if s.Stream != v.stream.id {
+		v.endStream()
+		v.stream = stream{id: s.Stream, fold: newFolder(s.Kind, s.Stream)}
+	}
+	v.out.Facts++
+	v.chain(s.Record)
+	if err := v.sealed(ctx, s.Record); err != nil {
+		return err
+	}
+	v.fold(s)
+	v.stream.head = eventlog.Head{Version: s.Version, Hash: s.Hash}
+	v.stream.last, v.stream.ends = events.Record{Header: s.Header, Position: s.Position}, s.Carried != nil
+	if s.Position <= v.last {
+		v.seen, v.stream.now = v.seen+1, v.stream.head
+	}
+	if s.Position <= v.then.position {
+		v.stream.past = v.stream.head
+	}
+	return nil
+}
+
+func (v *verification) chain(r events.Record) {
+	if want := v.stream.head.Version + 1; r.Version != want {
+		v.breach(r, "gap", fmt.Sprintf("Version %d follows version %d.", r.Version, want-1))
+		return
+	}
+	if r.Hash != events.Chain(v.stream.head.Hash, &r) {
+		v.breach(r, "chain-broken", "The fact, or the one before it, is not what was appended.")
+	}
+}
+
+// sealed checks that sealed bytes, here or in a blob, are those of the sum that
+// the chain covers.
+func (v *verification) sealed(ctx context.Context, r events.Record) error {
+	if !r.HasSealed() {
+		return nil
+	}
+	b := r.Sealed
+	if len(b) == 0 {
+		var err error
+		if b, err = v.Ledger.Log().Blob(ctx, r.SealedSum); errors.Is(err, eventlog.ErrNoBlob) {
+			v.breach(r, "blob-missing", "The sealed part of the fact is missing.")
+			return nil
+		} else if err != nil {
+			return err
+		}
+	}
+	if events.SumSealed(b) != r.SealedSum {
+		v.breach(r, "sealed-differs", "The sealed part of the fact is not what was appended.")
+	}
+	return nil
+}
+
+// fold refolds the stream and compares with what is carried at its head.
+func (v *verification) fold(s eventlog.Step) {
+	f, err := v.Ledger.Decode(s.Record)
+	if err != nil || v.stream.fold == nil {
+		v.breach(s.Record, "fact-unreadable", "The fact can't be read by this version of Handoff.")
+		return
+	}
+	v.stream.fold.Fold(f)
+	if s.Carried == nil {
+		return
+	}
+	if s.Carried.Hash != s.Hash {
+		v.breach(s.Record, "head-differs", "The head that is stored for the stream is not the hash of its last fact.")
+	}
+	state, version, err := v.stream.fold.CarriedState()
+	if err != nil || (version == s.Carried.StateVersion && !bytes.Equal(state, s.Carried.State)) {
+		v.breach(s.Record, "state-differs", "The state that is carried with the stream does not follow from its facts.")
+	}
+}
+
+func (v *verification) breach(r events.Record, code, detail string) {
+	if v.stream.broken && code != "state-differs" {
+		return // one broken fact breaks all behind it
+	}
+	v.stream.broken = true
+	v.problem(audit.Breach{Fact: r.ID(), Stream: r.Stream.String(), Position: r.Position, Code: code, Detail: detail})
+}
+
+func (v *verification) problem(b audit.Breach) {
+	if len(v.out.Problems) < maxProblems {
+		v.out.Problems = append(v.out.Problems, b)
+	}
+}
+
+func (v *verification) endStream() {
+	if v.stream.head.Version == 0 {
+		return
+	}
+	if !v.stream.ends {
+		v.breach(v.stream.last, "head-differs", "The head that is stored for the stream is not at its last fact: facts are missing behind it.")
+	}
+	v.out.Streams++
+	v.now = appendLeaf(v.now, v.stream.id, v.stream.now)
+	v.past = appendLeaf(v.past, v.stream.id, v.stream.past)
+}
+
+// folder folds the facts of one stream.
+type folder interface {
+	Fold(f events.Fact)
+	CarriedState() ([]byte, int, error)
+}
+
+func newFolder(k events.Kind, id events.StreamID) folder {
+	switch k {
+	case events.KindConnection:
+		return fold(connection.Decider, id)
+	case events.KindReservation:
+		return fold(reservation.Decider, id)
+	case events.KindConversation:
+		return fold(conversation.Decider, id)
+	case events.KindDelivery:
+		return fold(delivery.Decider, id)
+	}
+	return nil
+}
+
+func fold[S any](d domain.Decider[S], id events.StreamID) folder {
+	return d.NewAggregate(id, time.Time{})
+}
