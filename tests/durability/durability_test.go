@@ -30,7 +30,7 @@ import (
 const (
 	clients       = 8
 	conversations = 15 // of each client
-	settle        = time.Minute
+	settle        = 2 * time.Minute
 )
 
 func TestDurability(t *testing.T) {
