@@ -14,9 +14,9 @@ func TestErasingWhileTheBotGoesOnTalking(t *testing.T) {
 	c := w.connect("store-bot", "full", rules)
 	id := w.raise(c, "a", everything(mark)).ID
 	var wg sync.WaitGroup
-	for client := range 16 {
+	for client := range 8 {
 		wg.Go(func() {
-			for i := range 10 {
+			for i := range 6 {
 				body := handoff("a", everything(fmt.Sprintf("%s-%d-%d", mark, client, i)))
 				if status, out, err := w.do(c.bot, "POST", "/v1/connections/store-bot/escalations", body); err != nil || status != http.StatusAccepted {
 					t.Errorf("raise = %d %s %v", status, out, err)
