@@ -111,6 +111,9 @@ func span(dst *time.Duration) func(r *strictjson.Reader) error {
 			return err
 		}
 		*dst, err = parseDuration(written)
+		if err == nil && *dst == 0 { // which would mean what leaving the field out means
+			err = fault.New(fault.Unprocessable, "duration-invalid", "The span of time must be longer than nothing; for at once, write 1s.")
+		}
 		return err
 	}
 }
