@@ -70,6 +70,10 @@ func TestADrainMayBeShorter(t *testing.T) {
 	w := start(t)
 	c := w.connect("store-bot", "full", rules)
 	id := w.raise(c, "a").ID
+	for _, span := range []string{"0s", "PT0S", "-1s", "soon"} {
+		w.problem(http.StatusUnprocessableEntity, "duration-invalid", w.admin, "POST", "/v1/connections/store-bot/disconnect", map[string]string{"drain_for": span})
+		w.problem(http.StatusUnprocessableEntity, "duration-invalid", w.admin, "POST", "/v1/keys", map[string]string{"role": "auditor", "valid_for": span})
+	}
 	w.hangUp("store-bot", map[string]string{"drain_for": "PT1S"})
 	w.clock.advance(2 * time.Second)
 	w.status(id, "failed")
