@@ -187,3 +187,15 @@ func BenchmarkReplay(b *testing.B) {
 	}
 	rate(b, h.facts)
 }
+
+func BenchmarkWalk(b *testing.B) {
+	h := newHistory(b, benchEscalations)
+	for b.Loop() {
+		for _, err := range h.log.Walk(context.Background()) {
+			if err != nil {
+				b.Fatal(err)
+			}
+		}
+	}
+	rate(b, h.facts)
+}
