@@ -6,7 +6,6 @@ package clientfile
 import (
 	"bytes"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"io/fs"
@@ -16,6 +15,7 @@ import (
 
 	"handoff/domain/fault"
 	"handoff/domain/identity"
+	"handoff/infra/durable"
 )
 
 const (
@@ -45,42 +45,13 @@ func Write(path string, c Client) (err error) {
 	if err != nil {
 		return fmt.Errorf("write client file: %w", err)
 	}
-	dir := filepath.Dir(path)
-	if err := os.MkdirAll(dir, 0o700); err != nil {
+	if err := durable.MakeDir(filepath.Dir(path)); err != nil {
 		return fmt.Errorf("make the directory of the client file: %w", err)
 	}
-	if err := replace(dir, path, append(b, '\n')); err != nil {
+	if err := durable.Replace(path, append(b, '\n')); err != nil {
 		return fmt.Errorf("write client file %s: %w", path, err)
 	}
 	return nil
-}
-
-func replace(dir, path string, b []byte) (err error) {
-	f, err := os.CreateTemp(dir, ".client-*.tmp") // mode 0600
-	if err != nil {
-		return err
-	}
-	_, err = f.Write(b)
-	err = errors.Join(err, f.Sync(), f.Close())
-	if err == nil {
-		err = os.Rename(f.Name(), path)
-	}
-	if err != nil {
-		return errors.Join(err, os.Remove(f.Name()))
-	}
-	return syncDir(dir)
-}
-
-// syncDir makes the names in a directory durable.
-func syncDir(dir string) error {
-	if runtime.GOOS == "windows" { // which can't sync a directory
-		return nil
-	}
-	d, err := os.Open(dir)
-	if err != nil {
-		return err
-	}
-	return errors.Join(d.Sync(), d.Close())
 }
 
 // Read returns what the file at path holds. Where there is no file the error is

@@ -9,8 +9,6 @@
 package directory
 
 import (
-	"errors"
-
 	"zombiezen.com/go/sqlite"
 	"zombiezen.com/go/sqlite/sqlitex"
 
@@ -64,37 +62,7 @@ func Clear(conn *sqlite.Conn) error {
 	return sqlitex.ExecuteScript(conn, drop+Schema, nil)
 }
 
-// query runs a prepared statement to its end. A nil each is for statements that
-// return nothing.
+// query is sqlitedb.Query with the arguments before what is done with each row.
 func query(conn *sqlite.Conn, sql string, args []any, each func(*sqlite.Stmt)) error {
-	s, err := conn.Prepare(sql)
-	if err != nil {
-		return err
-	}
-	for i, a := range args {
-		bind(s, i+1, a)
-	}
-	for {
-		if more, err := s.Step(); err != nil || !more {
-			return errors.Join(err, s.Reset())
-		}
-		if each != nil {
-			each(s)
-		}
-	}
-}
-
-func bind(s *sqlite.Stmt, i int, arg any) {
-	switch a := arg.(type) {
-	case string:
-		s.BindText(i, a)
-	case int64:
-		s.BindInt64(i, a)
-	case int:
-		s.BindInt64(i, int64(a))
-	case bool:
-		s.BindBool(i, a)
-	case []byte:
-		s.BindBytes(i, a)
-	}
+	return sqlitedb.Query(conn, sql, each, args...)
 }

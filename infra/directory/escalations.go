@@ -6,7 +6,6 @@ import (
 	"math"
 	"strconv"
 	"strings"
-	"time"
 
 	"zombiezen.com/go/sqlite"
 
@@ -15,6 +14,7 @@ import (
 	"handoff/domain/fault"
 	"handoff/domain/listing"
 	"handoff/events"
+	"handoff/infra/sqlitedb"
 )
 
 const listEscalations = 'e'
@@ -133,7 +133,7 @@ func scanEscalation(s *sqlite.Stmt) escalation {
 		Number: s.ColumnInt(2), Connection: s.ColumnText(3), Status: s.ColumnText(5),
 		Queue: events.Queue{ID: s.ColumnText(6), Name: s.ColumnText(7), HubQueue: s.ColumnText(8)},
 		Rule:  s.ColumnText(9), Fallback: s.ColumnBool(10), Priority: s.ColumnInt(11), Reason: s.ColumnText(12), Topic: s.ColumnText(13),
-		Language: s.ColumnText(14), Channel: s.ColumnText(15), RaisedAt: instant(s.ColumnInt64(16)), Deadline: instant(s.ColumnInt64(17)),
+		Language: s.ColumnText(14), Channel: s.ColumnText(15), RaisedAt: sqlitedb.Instant(s.ColumnInt64(16)), Deadline: sqlitedb.Instant(s.ColumnInt64(17)),
 		Code: s.ColumnText(18), Erased: s.ColumnBool(19),
 	}
 	s.ColumnBytes(1, e.Stream[:])
@@ -143,8 +143,6 @@ func scanEscalation(s *sqlite.Stmt) escalation {
 	}
 	return escalation{e, s.ColumnInt64(0)}
 }
-
-func instant(n int64) time.Time { return time.Unix(0, n).UTC() }
 
 // Escalation returns the one escalation of a tenant whose id is, or begins with,
 // the given text.

@@ -11,6 +11,7 @@ import (
 	"handoff/domain/escid"
 	"handoff/domain/fault"
 	"handoff/domain/listing"
+	"handoff/infra/sqlitedb"
 )
 
 const (
@@ -48,7 +49,7 @@ func (d *Directory) Connections(ctx context.Context, q listing.ConnectionQuery) 
 		return query(conn, selectConnections, []any{q.Tenant, string(from), n + 1}, func(s *sqlite.Stmt) {
 			rows = append(rows, listing.Connection{
 				ID: s.ColumnText(0), Status: s.ColumnText(1), HubType: s.ColumnText(2), Organisation: s.ColumnText(3),
-				RequestedAt: instant(s.ColumnInt64(4)), Open: s.ColumnInt(5),
+				RequestedAt: sqlitedb.Instant(s.ColumnInt64(4)), Open: s.ColumnInt(5),
 			})
 		})
 	})
@@ -147,6 +148,6 @@ func scanDelivery(s *sqlite.Stmt) listing.Delivery {
 	s.ColumnBytes(1, stream[:])
 	return listing.Delivery{
 		ID: delivery.NameOf(stream), Event: s.ColumnText(2), EventType: s.ColumnText(3), Connection: s.ColumnText(4), Endpoint: s.ColumnText(5),
-		Status: s.ColumnText(6), Attempts: s.ColumnInt(7), Code: s.ColumnText(8), HTTPStatus: s.ColumnInt(9), UpdatedAt: instant(s.ColumnInt64(10)),
+		Status: s.ColumnText(6), Attempts: s.ColumnInt(7), Code: s.ColumnText(8), HTTPStatus: s.ColumnInt(9), UpdatedAt: sqlitedb.Instant(s.ColumnInt64(10)),
 	}
 }

@@ -9,6 +9,7 @@ import (
 	"zombiezen.com/go/sqlite"
 
 	"handoff/events"
+	"handoff/infra/sqlitedb"
 )
 
 const (
@@ -71,7 +72,7 @@ func (d *Directory) Due(ctx context.Context, now time.Time, limit int) (due []Du
 	var all []Due
 	err = d.db.Read(ctx, func(conn *sqlite.Conn) error {
 		return query(conn, selectDue, []any{limit + 1}, func(s *sqlite.Stmt) {
-			e := Due{Tenant: s.ColumnText(0), Number: s.ColumnInt(2), Deadline: instant(s.ColumnInt64(3))}
+			e := Due{Tenant: s.ColumnText(0), Number: s.ColumnInt(2), Deadline: sqlitedb.Instant(s.ColumnInt64(3))}
 			s.ColumnBytes(1, e.Stream[:])
 			all = append(all, e)
 		})

@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 
 	"handoff/domain/fault"
+	"handoff/infra/durable"
 )
 
 // The files of a data directory.
@@ -29,7 +30,7 @@ type DataDir struct {
 // one that another process writes to, with a Conflict fault data-directory-busy,
 // and one that other users of the machine may enter.
 func OpenDataDir(path string) (*DataDir, error) {
-	if err := os.MkdirAll(path, 0o700); err != nil {
+	if err := durable.MakeDir(path); err != nil {
 		return nil, fmt.Errorf("make data directory: %w", err)
 	}
 	if err := checkPrivate(path); err != nil {

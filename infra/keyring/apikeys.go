@@ -13,6 +13,7 @@ import (
 
 	"handoff/domain/fault"
 	"handoff/domain/identity"
+	"handoff/infra/sqlitedb"
 )
 
 const (
@@ -102,7 +103,7 @@ func (a *APIKeys) issue(ctx context.Context, n NewKey, allow func(valid int) err
 		}
 		// Ids are random; one that was given out before is refused here.
 		return exec(c, "INSERT INTO api_keys (id, tenant, role, connection, name, sum, created, expires, revoked) VALUES (?, ?, ?, ?, ?, ?, ?, ?, 0)",
-			t.ID(), n.Tenant, string(n.Role), n.Connection, n.Name, sum[:], nanos(now), nanos(n.Expires))
+			t.ID(), n.Tenant, string(n.Role), n.Connection, n.Name, sum[:], sqlitedb.Nanos(now), sqlitedb.Nanos(n.Expires))
 	})
 	if err != nil {
 		return "", identity.Principal{}, fmt.Errorf("issue a key of role %s: %w", n.Role, err)
@@ -146,7 +147,7 @@ func checkName(name string) error {
 func countValid(c *sqlite.Conn, n NewKey, now time.Time) (valid int, err error) {
 	err = query(c, `SELECT count(*) FROM api_keys
 		WHERE tenant = ? AND connection = ? AND role = ? AND revoked = 0 AND (expires = 0 OR expires > ?)`,
-		func(s *sqlite.Stmt) error { valid = s.ColumnInt(0); return nil }, n.Tenant, n.Connection, string(n.Role), nanos(now))
+		func(s *sqlite.Stmt) error { valid = s.ColumnInt(0); return nil }, n.Tenant, n.Connection, string(n.Role), sqlitedb.Nanos(now))
 	return valid, err
 }
 
@@ -213,7 +214,7 @@ func (a *APIKeys) read(ctx context.Context, where, arg string) ([]stored, error)
 					Principal: identity.Principal{
 						ID: s.ColumnText(0), Tenant: s.ColumnText(1), Role: identity.Role(s.ColumnText(2)), Connection: s.ColumnText(3), Name: s.ColumnText(4),
 					},
-					Created: instant(s, 5), Expires: instant(s, 6), Revoked: instant(s, 7),
+					Created: sqlitedb.Instant(s.ColumnInt64(5)), Expires: sqlitedb.Instant(s.ColumnInt64(6)), Revoked: sqlitedb.Instant(s.ColumnInt64(7)),
 				}}
 				s.ColumnBytes(8, k.sum[:])
 				found = append(found, k)
@@ -234,7 +235,7 @@ func (a *APIKeys) Rename(ctx context.Context, tenant, id, name string) error {
 // Revoke makes a key invalid for ever, from the moment it returns. Revoking it
 // again changes nothing.
 func (a *APIKeys) Revoke(ctx context.Context, tenant, id string) error {
-	return a.change(ctx, id, "UPDATE api_keys SET revoked = iif(revoked = 0, ?1, revoked) WHERE tenant = ?2 AND id = ?3", nanos(a.ring.now()), tenant, id)
+	return a.change(ctx, id, "UPDATE api_keys SET revoked = iif(revoked = 0, ?1, revoked) WHERE tenant = ?2 AND id = ?3", sqlitedb.Nanos(a.ring.now()), tenant, id)
 }
 
 func (a *APIKeys) change(ctx context.Context, id, sql string, args ...any) error {
@@ -254,18 +255,4 @@ func (a *APIKeys) change(ctx context.Context, id, sql string, args ...any) error
 
 func keyInvalid() error {
 	return fault.New(fault.Unauthenticated, "key-invalid", "The key is not valid. It may be mistyped, or made for another server.")
-}
-
-func nanos(t time.Time) int64 {
-	if t.IsZero() {
-		return 0
-	}
-	return t.UnixNano()
-}
-
-func instant(s *sqlite.Stmt, column int) time.Time {
-	if s.ColumnInt64(column) == 0 {
-		return time.Time{}
-	}
-	return time.Unix(0, s.ColumnInt64(column)).UTC()
 }

@@ -36,6 +36,7 @@ import (
 	"zombiezen.com/go/sqlite/sqlitex"
 
 	"handoff/events"
+	"handoff/infra/durable"
 	"handoff/infra/keyring/seal"
 	"handoff/infra/sqlitedb"
 )
@@ -142,7 +143,7 @@ func makeFile(path string) error {
 	if err != nil {
 		return err
 	}
-	return errors.Join(f.Close(), syncDir(filepath.Dir(path)))
+	return errors.Join(f.Close(), durable.Sync(filepath.Dir(path)))
 }
 
 // loadSystem loads the secret that belongs to no tenant, or makes it in a new

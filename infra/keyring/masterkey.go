@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"runtime"
 
+	"handoff/infra/durable"
 	"handoff/infra/keyring/seal"
 )
 
@@ -101,48 +102,11 @@ func LoadOrCreateMasterKey(path string) (MasterKey, error) {
 	return LoadMasterKey(path)
 }
 
-// createMasterKey writes a temporary file and links it to path, which, unlike
-// renaming, never replaces a key that another process made meanwhile.
-func createMasterKey(path string) (err error) {
-	dir := filepath.Dir(path)
-	if err := makeDir(dir); err != nil {
+// createMasterKey makes the file, and never replaces a key that another process
+// made meanwhile.
+func createMasterKey(path string) error {
+	if err := durable.MakeDir(filepath.Dir(path)); err != nil {
 		return err
 	}
-	f, err := os.CreateTemp(dir, ".master-*.tmp") // mode 0600
-	if err != nil {
-		return err
-	}
-	_, err = f.Write(seal.NewSecret().Bytes())
-	err = errors.Join(err, f.Sync(), f.Close())
-	if err == nil {
-		err = os.Link(f.Name(), path)
-	}
-	return errors.Join(err, os.Remove(f.Name()), syncDir(dir))
-}
-
-// makeDir makes dir and what is missing above it, durably.
-func makeDir(dir string) error {
-	parent := filepath.Dir(dir)
-	if _, err := os.Stat(dir); err == nil || parent == dir {
-		return err
-	}
-	if err := makeDir(parent); err != nil {
-		return err
-	}
-	if err := os.Mkdir(dir, 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
-		return err
-	}
-	return syncDir(parent)
-}
-
-// syncDir makes the names in a directory durable.
-func syncDir(dir string) error {
-	if runtime.GOOS == "windows" { // which can't sync a directory
-		return nil
-	}
-	d, err := os.Open(dir)
-	if err != nil {
-		return err
-	}
-	return errors.Join(d.Sync(), d.Close())
+	return durable.Create(path, seal.NewSecret().Bytes())
 }

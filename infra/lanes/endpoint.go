@@ -5,6 +5,8 @@ import (
 	"time"
 
 	"zombiezen.com/go/sqlite"
+
+	"handoff/infra/sqlitedb"
 )
 
 // batch is how many items of an endpoint are fetched at once.
@@ -46,7 +48,7 @@ func (e *endpoint) refill(ctx context.Context, q *Queue, now time.Time) error {
 	}
 	limit, found := batch+len(e.claimed), 0
 	return q.db.Read(ctx, func(conn *sqlite.Conn) error {
-		err := query(conn, sql, func(s *sqlite.Stmt) {
+		err := sqlitedb.Query(conn, sql, func(s *sqlite.Stmt) {
 			found++
 			e.take(scan(s, e.key))
 		}, e.id, now, int64(limit))
@@ -55,7 +57,7 @@ func (e *endpoint) refill(ctx context.Context, q *Queue, now time.Time) error {
 		}
 		e.stale = false
 		next, err := number(conn, selectNext, 0, e.id, now)
-		e.next = instant(next)
+		e.next = sqlitedb.Instant(next)
 		return err
 	})
 }

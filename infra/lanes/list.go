@@ -9,6 +9,7 @@ import (
 
 	"handoff/domain/delivery"
 	"handoff/events"
+	"handoff/infra/sqlitedb"
 )
 
 // Row is a delivery that is not done, as people see it.
@@ -44,7 +45,7 @@ func (q *Queue) List(ctx context.Context, want Query) (rows []Row, err error) {
 	sql := listColumns + `WHERE ` + states + `e.tenant = ?1 AND (?2 = '' OR e.connection = ?2) AND (?3 = '' OR e.endpoint = ?3)
 		AND i.seq > ?4 ORDER BY i.seq LIMIT ?5`
 	err = q.db.Read(ctx, func(conn *sqlite.Conn) error {
-		return query(conn, sql, func(s *sqlite.Stmt) { rows = append(rows, scanRow(s)) },
+		return sqlitedb.Query(conn, sql, func(s *sqlite.Stmt) { rows = append(rows, scanRow(s)) },
 			want.Tenant, want.Connection, want.Endpoint, want.After, int64(want.Limit))
 	})
 	if err != nil {
@@ -57,7 +58,7 @@ func (q *Queue) List(ctx context.Context, want Query) (rows []Row, err error) {
 // put in.
 func (q *Queue) Find(ctx context.Context, id events.StreamID) (row Row, ok bool, err error) {
 	err = q.db.Read(ctx, func(conn *sqlite.Conn) error {
-		return query(conn, listColumns+`WHERE i.id = ?1`, func(s *sqlite.Stmt) { row, ok = scanRow(s), true }, id[:])
+		return sqlitedb.Query(conn, listColumns+`WHERE i.id = ?1`, func(s *sqlite.Stmt) { row, ok = scanRow(s), true }, id[:])
 	})
 	if err != nil {
 		return Row{}, false, fmt.Errorf("find delivery %s: %w", id, err)
@@ -68,8 +69,8 @@ func (q *Queue) Find(ctx context.Context, id events.StreamID) (row Row, ok bool,
 func scanRow(s *sqlite.Stmt) Row {
 	e := scan(s, key{tenant: s.ColumnText(10), connection: s.ColumnText(11), endpoint: s.ColumnText(12)})
 	r := Row{
-		Seq: e.seq, Item: e.item, Status: delivery.Pending, Behind: s.ColumnInt(13) == waiting, Queued: instant(s.ColumnInt64(14)),
-		Due: instant(s.ColumnInt64(15)), Expires: e.expires, Tries: e.tries, Code: s.ColumnText(16), HTTP: s.ColumnInt(17),
+		Seq: e.seq, Item: e.item, Status: delivery.Pending, Behind: s.ColumnInt(13) == waiting, Queued: sqlitedb.Instant(s.ColumnInt64(14)),
+		Due: sqlitedb.Instant(s.ColumnInt64(15)), Expires: e.expires, Tries: e.tries, Code: s.ColumnText(16), HTTP: s.ColumnInt(17),
 	}
 	if s.ColumnInt(13) == parked {
 		r.Status = delivery.Parked
@@ -92,8 +93,8 @@ func (q *Queue) Endpoints(ctx context.Context) ([]Endpoint, error) {
 	var all []Endpoint
 	place := make(map[int64]int)
 	err := q.db.Read(ctx, func(conn *sqlite.Conn) error {
-		err := query(conn, allEndpoints, func(s *sqlite.Stmt) {
-			b := breaker{until: instant(s.ColumnInt64(6))}
+		err := sqlitedb.Query(conn, allEndpoints, func(s *sqlite.Stmt) {
+			b := breaker{until: sqlitedb.Instant(s.ColumnInt64(6))}
 			place[s.ColumnInt64(0)] = len(all)
 			all = append(all, Endpoint{
 				Tenant: s.ColumnText(1), Connection: s.ColumnText(2), ID: s.ColumnText(3), Breaker: b.state(now), Until: b.until,
@@ -102,7 +103,7 @@ func (q *Queue) Endpoints(ctx context.Context) ([]Endpoint, error) {
 		if err != nil {
 			return err
 		}
-		return query(conn, countItems, func(s *sqlite.Stmt) {
+		return sqlitedb.Query(conn, countItems, func(s *sqlite.Stmt) {
 			e := &all[place[s.ColumnInt64(0)]]
 			if s.ColumnBool(1) {
 				e.Parked = s.ColumnInt(2)

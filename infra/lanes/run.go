@@ -11,6 +11,7 @@ import (
 
 	"handoff/domain/delivery"
 	"handoff/domain/fault"
+	"handoff/infra/sqlitedb"
 )
 
 const (
@@ -73,14 +74,14 @@ func (q *Queue) Run(ctx context.Context, attempt Attempt) error {
 // load reads the endpoints that are not known yet.
 func (l *loop) load(ctx context.Context) error {
 	return l.db.Read(ctx, func(conn *sqlite.Conn) error {
-		return query(conn, allEndpoints, func(s *sqlite.Stmt) {
+		return sqlitedb.Query(conn, allEndpoints, func(s *sqlite.Stmt) {
 			k := key{s.ColumnText(1), s.ColumnText(2), s.ColumnText(3)}
 			if l.endpoints[k] != nil {
 				return
 			}
 			e := &endpoint{key: k, id: s.ColumnInt64(0), claimed: make(map[int64]claim), stale: true}
 			e.breaker.threshold = l.o.Failures
-			e.breaker.restore(saved{s.ColumnInt(4), s.ColumnInt(5), instant(s.ColumnInt64(6))})
+			e.breaker.restore(saved{s.ColumnInt(4), s.ColumnInt(5), sqlitedb.Instant(s.ColumnInt64(6))})
 			l.endpoints[k] = e
 			l.order = append(l.order, e)
 		})

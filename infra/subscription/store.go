@@ -115,8 +115,8 @@ func put(conn *sqlite.Conn, name string, position int64, r *row) error {
 		s.BindText(5, r.Type)
 		s.BindBool(6, r.Parked)
 		s.BindInt64(7, int64(r.Tries))
-		s.BindInt64(8, nanos(r.Since))
-		s.BindInt64(9, nanos(r.Next))
+		s.BindInt64(8, sqlitedb.Nanos(r.Since))
+		s.BindInt64(9, sqlitedb.Nanos(r.Next))
 		s.BindText(10, r.Code)
 	}, nil)
 }
@@ -125,7 +125,7 @@ func scan(s *sqlite.Stmt) (r row) {
 	r.Position = s.ColumnInt64(0)
 	s.ColumnBytes(1, r.Stream[:])
 	r.Version, r.Type, r.Parked, r.Tries = s.ColumnInt(2), s.ColumnText(3), s.ColumnBool(4), s.ColumnInt(5)
-	r.Since, r.Next, r.Code = instant(s.ColumnInt64(6)), instant(s.ColumnInt64(7)), s.ColumnText(8)
+	r.Since, r.Next, r.Code = sqlitedb.Instant(s.ColumnInt64(6)), sqlitedb.Instant(s.ColumnInt64(7)), s.ColumnText(8)
 	return r
 }
 
@@ -159,18 +159,4 @@ func query(conn *sqlite.Conn, sql string, bind, each func(*sqlite.Stmt)) error {
 			each(s)
 		}
 	}
-}
-
-func nanos(t time.Time) int64 {
-	if t.IsZero() {
-		return 0
-	}
-	return t.UnixNano()
-}
-
-func instant(n int64) time.Time {
-	if n == 0 {
-		return time.Time{}
-	}
-	return time.Unix(0, n).UTC()
 }
