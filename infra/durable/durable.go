@@ -22,6 +22,17 @@ func Create(path string, data []byte) error {
 	return write(path, data, os.Link) // a link, unlike renaming, replaces nothing
 }
 
+// Touch makes an empty file at path, for its owner only (0600), where there is
+// none, for a program that would make it readable by others. SQLite gives its
+// other files the mode of the first.
+func Touch(path string) error {
+	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
+	if err != nil {
+		return err
+	}
+	return errors.Join(f.Close(), Sync(filepath.Dir(path)))
+}
+
 // write makes a temporary file beside path and has put give it its name.
 func write(path string, data []byte, put func(from, to string) error) error {
 	dir := filepath.Dir(path)

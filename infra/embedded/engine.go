@@ -13,6 +13,7 @@ import (
 
 	"handoff/events"
 	"handoff/infra/directory"
+	"handoff/infra/durable"
 	"handoff/infra/eventlog"
 	"handoff/infra/eventlog/sqlitelog"
 	"handoff/infra/keyring"
@@ -74,6 +75,9 @@ func Open(ctx context.Context, o Options) (e *Engine, err error) {
 
 func (e *Engine) openLog(ctx context.Context, o Options) (err error) {
 	path := filepath.Join(o.Dir, LogFile)
+	if err := durable.Touch(path); err != nil {
+		return fmt.Errorf("make event log: %w", err)
+	}
 	if err = makeFile(path); err != nil {
 		return fmt.Errorf("make event log: %w", err)
 	}

@@ -27,7 +27,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"os"
 	"path/filepath"
 	"sync"
 	"time"
@@ -115,7 +114,7 @@ func open(ctx context.Context, path string, master MasterKey, now func() time.Ti
 	if err != nil {
 		return nil, err
 	}
-	if err := makeFile(path); err != nil {
+	if err := durable.Touch(path); err != nil {
 		return nil, err
 	}
 	db, err := sqlitedb.Open(ctx, path, sqlitedb.Options{Schema: schema, SecureDelete: true})
@@ -134,16 +133,6 @@ func open(ctx context.Context, path string, master MasterKey, now func() time.Ti
 		return nil, errors.Join(err, db.Close())
 	}
 	return k, nil
-}
-
-// makeFile makes the file, durably, for its owner alone; SQLite gives its other
-// files the same mode.
-func makeFile(path string) error {
-	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
-	if err != nil {
-		return err
-	}
-	return errors.Join(f.Close(), durable.Sync(filepath.Dir(path)))
 }
 
 // loadSystem loads the secret that belongs to no tenant, or makes it in a new
