@@ -1,6 +1,7 @@
 package system
 
 import (
+	"cmp"
 	"context"
 
 	"handoff/domain/emission"
@@ -56,7 +57,7 @@ func (s *System) bind() {
 		connectionRequested: &connectionrequested.Handler{Ledger: s.Ledger, Applications: desk, Streams: keys},
 		appRegistered:       &appregistered.Handler{Ledger: s.Ledger, Channels: desk},
 		channelEnabled:      &channelenabled.Handler{Ledger: s.Ledger, Hub: desk},
-		escalationRaised:    &escalationraised.Handler{Ledger: s.Ledger, Streams: keys, Router: s.rules, Now: c.Now, Drain: api.DefaultDrain},
+		escalationRaised:    &escalationraised.Handler{Ledger: s.Ledger, Streams: keys, Router: s.rules, Now: c.Now, Drain: cmp.Or(c.Drain, api.DefaultDrain)},
 		transcripts:         &transcriptfetch.Handler{Ledger: s.Ledger, Now: c.Now, Fetcher: transcripthttp.Fetcher{Client: safehttp.NewClient(in)}},
 		deadline:            &deadline.Handler{Ledger: s.Ledger, Now: c.Now},
 		deliver: &deliver.Handler{

@@ -88,7 +88,30 @@ func (l lists) deliveries(ctx context.Context, by identity.Principal, q listing.
 	if err := l.upToDate(ctx); err != nil {
 		return nil, "", err
 	}
-	return l.Directory.Deliveries(ctx, q)
+	rows, next, err := l.Directory.Deliveries(ctx, q)
+	for i := range rows {
+		if err == nil {
+			err = l.scheduled(ctx, &rows[i])
+		}
+	}
+	return rows, next, err
+}
+
+// scheduled says when a pending delivery is tried again, which only the queue
+// knows.
+func (l lists) scheduled(ctx context.Context, d *listing.Delivery) error {
+	if d.Status != string(delivery.Pending) {
+		return nil
+	}
+	stream, err := delivery.ParseName(d.ID)
+	if err != nil {
+		return err
+	}
+	row, found, err := l.queue.Find(ctx, stream)
+	if found && !row.Behind {
+		d.NextAt = row.Due
+	}
+	return err
 }
 
 // delivery returns a delivery and the facts that it consists of.
@@ -97,6 +120,9 @@ func (l lists) delivery(ctx context.Context, by identity.Principal, id string) (
 		return listing.Delivery{}, nil, err
 	}
 	row, err := l.Directory.Delivery(ctx, by.Tenant, id)
+	if err == nil {
+		err = l.scheduled(ctx, &row)
+	}
 	if err != nil {
 		return listing.Delivery{}, nil, err
 	}
