@@ -102,8 +102,8 @@ const chainDomain = "handoff/fact/v1"
 // Chain returns the hash of r after a fact with hash prev:
 // SHA-256(domain, prev, each header field with its length, clear, SHA-256(sealed)).
 func Chain(prev Hash, r *Record) Hash {
-	b := make([]byte, 0, 640+len(r.Clear))
-	b = field(b, chainDomain)
+	var usual [2048]byte // on the stack: most facts fit
+	b := field(usual[:0], chainDomain)
 	b = append(b, prev[:]...)
 	b = number(b, len(r.Stream))
 	b = append(b, r.Stream[:]...)

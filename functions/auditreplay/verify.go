@@ -51,17 +51,21 @@ func (h *Handler) share(ctx context.Context, all *verification, progress Progres
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	checkers := make([]checker, runtime.GOMAXPROCS(0))
+	used := make(chan []eventlog.Step, 3*len(checkers))
+	for range cap(used) {
+		used <- make([]eventlog.Step, 0, portion)
+	}
 	var wg sync.WaitGroup
 	for i := range checkers {
 		c := &checkers[i]
-		c.steps, c.verification = make(chan []eventlog.Step, 2), verification{Handler: h, last: all.last, then: all.then}
+		c.steps, c.used, c.verification = make(chan []eventlog.Step, 2), used, verification{Handler: h, last: all.last, then: all.then}
 		wg.Go(func() {
 			if err := c.run(ctx); err != nil {
 				cancel(err)
 			}
 		})
 	}
-	err := h.distribute(ctx, checkers, all.last, progress)
+	err := h.distribute(ctx, checkers, used, all.last, progress)
 	for i := range checkers {
 		close(checkers[i].steps)
 	}
@@ -75,22 +79,26 @@ func (h *Handler) share(ctx context.Context, all *verification, progress Progres
 	return err
 }
 
-// distribute walks the log and hands out portions. All facts of a stream go to
-// the same checker, in their order.
-func (h *Handler) distribute(ctx context.Context, checkers []checker, total int64, progress Progress) error {
-	var steps []eventlog.Step
+// distribute walks the log and hands out portions, in slices that come back by
+// used. All facts of a stream go to the same checker, in their order.
+func (h *Handler) distribute(ctx context.Context, checkers []checker, used <-chan []eventlog.Step, total int64, progress Progress) error {
 	var read int64
 	turn := 0
+	steps := <-used
 	hand := func() error {
+		if read += int64(len(steps)); progress != nil {
+			progress(read, max(total, read))
+		}
 		select {
 		case checkers[turn].steps <- steps:
 		case <-ctx.Done():
 			return context.Cause(ctx)
 		}
-		if read += int64(len(steps)); progress != nil {
-			progress(read, max(total, read))
+		select {
+		case steps = <-used:
+		case <-ctx.Done():
+			return context.Cause(ctx)
 		}
-		steps = make([]eventlog.Step, 0, 2*portion)
 		return nil
 	}
 	for step, err := range h.Walker.Walk(ctx) {
@@ -115,6 +123,7 @@ func (h *Handler) distribute(ctx context.Context, checkers []checker, total int6
 type checker struct {
 	verification
 	steps chan []eventlog.Step
+	used  chan<- []eventlog.Step
 }
 
 // run checks what it is handed, until there is no more, an error, or ctx ends.
@@ -125,6 +134,7 @@ func (c *checker) run(ctx context.Context) error {
 				return err
 			}
 		}
+		c.used <- steps[:0] // it has room for all there are
 	}
 	c.endStream()
 	return nil
