@@ -63,8 +63,10 @@ func TestActivitiesComeOutAsTheyWereMeant(t *testing.T) {
 		"a transcript as list":             {with: map[string]string{"attachments": `[` + attached + `[{"type":"message","from":{"role":"user"},"text":"listed"}]}]`}, has: []string{`"text":"listed"`}, count: 1},
 		"two transcripts": {with: map[string]string{"attachments": `[` + attached + said + `},` + attached +
 			`{"activities":[{"type":"message","id":"K|0000009","from":{"role":"user"},"text":"third"}]}}]`}, has: []string{`hi there`, `"text":"third"`}, count: 3},
-		"an attachment of another kind": {with: map[string]string{"attachments": `[{"contentType":"image/png","name":"Transcript","contentUrl":"https://x.example/a.png"},` + attached + said + `}]`},
-			has: []string{"https://x.example/a.png", "hi there"}, count: 2},
+		"an attachment of another kind": {
+			with: map[string]string{"attachments": `[{"contentType":"image/png","name":"Transcript","contentUrl":"https://x.example/a.png"},` + attached + said + `}]`},
+			has:  []string{"https://x.example/a.png", "hi there"}, count: 2,
+		},
 		"an empty transcript":    {with: map[string]string{"attachments": `[` + attached + `{"activities":[]}}]`}},
 		"value null":             {with: map[string]string{"value": "null"}},
 		"no value":               {with: map[string]string{"value": ""}},
@@ -75,13 +77,17 @@ func TestActivitiesComeOutAsTheyWereMeant(t *testing.T) {
 		"unknown fields":         {with: map[string]string{"callerId": `"urn:x"`, "entities": `[{"type":"ClientCapabilities"}]`, "zzz": `{"a":1}`}, has: []string{`urn:x`, `ClientCapabilities`, `"zzz":{"a":1}`}},
 		"an id twice":            {with: map[string]string{"attachments": `[` + attached + `{"activities":[{"type":"message","id":"1","from":{"role":"user"},"text":"same id one"},{"type":"message","id":"1","from":{"role":"user"},"text":"same id two"}]}}]`}, has: []string{"same id one", "same id two"}, count: 2},
 		"the same message twice": {with: map[string]string{"attachments": `[` + attached + `{"activities":[{"type":"message","id":"1","from":{"role":"user"},"text":"twin"},{"type":"message","id":"1","from":{"role":"user"},"text":"twin"}]}}]`}, has: []string{"twin", `"transcript_repeats":1`}, count: 1},
-		"numbers for times and roles": {with: map[string]string{"attachments": `[` + attached + `{"activities":[
+		"numbers for times and roles": {
+			with: map[string]string{"attachments": `[` + attached + `{"activities":[
 			{"type":"message","id":"9","timestamp":1714641020,"from":{"id":"u","role":1},"text":"later"},
 			{"type":"message","id":"2","timestamp":1714641011,"from":{"id":"b","role":0},"text":"earlier"},
 			{"type":"trace","id":"3","name":"hidden trace","timestamp":"nonsense"}]}}]`},
-			has: []string{`"from":"customer"`, `"from":"bot"`, "2024-05-02T09:10:20Z", "hidden trace", "nonsense", "1714641020"}, count: 2},
-		"seven digits after the point": {with: map[string]string{"attachments": `[` + attached + `{"activities":[{"type":"message","timestamp":"2024-05-02T09:10:11.1234567+00:00","from":{"role":"user"},"text":"t"}]}}]`},
-			has: []string{"2024-05-02T09:10:11.1234567+00:00"}, count: 1},
+			has: []string{`"from":"customer"`, `"from":"bot"`, "2024-05-02T09:10:20Z", "hidden trace", "nonsense", "1714641020"}, count: 2,
+		},
+		"seven digits after the point": {
+			with: map[string]string{"attachments": `[` + attached + `{"activities":[{"type":"message","timestamp":"2024-05-02T09:10:11.1234567+00:00","from":{"role":"user"},"text":"t"}]}}]`},
+			has:  []string{"2024-05-02T09:10:11.1234567+00:00"}, count: 1,
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -60,16 +60,24 @@ func TestConnectRefusesAndCreatesNothing(t *testing.T) {
 		"where nobody acknowledged the notice": {func(p map[string]any) { delete(p, "notice") }, 422, "notice-not-acknowledged", "/notice"},
 		"where the notice names no text":       {func(p map[string]any) { p["notice"] = map[string]any{"accepted_by": "me"} }, 422, "notice-not-acknowledged", "/notice"},
 		"where the notice is null":             {func(p map[string]any) { p["notice"] = nil }, 422, "notice-not-acknowledged", "/notice"},
-		"an endpoint that is no URL": {func(p map[string]any) { p["endpoints"] = []map[string]string{{"url": "ftp://desk.example"}} },
-			422, "endpoint-url-invalid", "/endpoints/0/url"},
-		"an endpoint with a password": {func(p map[string]any) { p["endpoints"] = []map[string]string{{"url": "https://a:b@desk.example"}} },
-			422, "endpoint-url-invalid", "/endpoints/0/url"},
-		"a private endpoint": {func(p map[string]any) { p["endpoints"] = []map[string]string{{"url": "http://10.0.0.1/"}} },
-			422, "endpoint-address-refused", "/endpoints/0/url"},
-		"the cloud's own address": {func(p map[string]any) {
-			p["endpoints"] = []map[string]string{{"url": "http://[::ffff:169.254.169.254]/"}}
+		"an endpoint that is no URL": {
+			func(p map[string]any) { p["endpoints"] = []map[string]string{{"url": "ftp://desk.example"}} },
+			422, "endpoint-url-invalid", "/endpoints/0/url",
 		},
-			422, "endpoint-address-refused", "/endpoints/0/url"},
+		"an endpoint with a password": {
+			func(p map[string]any) { p["endpoints"] = []map[string]string{{"url": "https://a:b@desk.example"}} },
+			422, "endpoint-url-invalid", "/endpoints/0/url",
+		},
+		"a private endpoint": {
+			func(p map[string]any) { p["endpoints"] = []map[string]string{{"url": "http://10.0.0.1/"}} },
+			422, "endpoint-address-refused", "/endpoints/0/url",
+		},
+		"the cloud's own address": {
+			func(p map[string]any) {
+				p["endpoints"] = []map[string]string{{"url": "http://[::ffff:169.254.169.254]/"}}
+			},
+			422, "endpoint-address-refused", "/endpoints/0/url",
+		},
 		"an unknown mode": {func(p map[string]any) {
 			p["endpoints"] = []map[string]string{{"url": "https://192.0.43.8/", "mode": "fat"}}
 		}, 422, "endpoint-mode-invalid", "/endpoints/0/mode"},

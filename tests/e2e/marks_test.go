@@ -28,8 +28,10 @@ func everything(mark string) map[string]any {
 		"variables":        map[string]any{"order_total": mark + "-total", mark + "-name": mark + "-value", "deep": map[string]any{"x": []string{mark + "-deep"}}},
 		"variable_changes": []map[string]any{{"name": mark + "-changed", "value": mark + "-was", "topic": mark + "-in-topic"}},
 		"transcript": map[string]any{"messages": []map[string]any{
-			{"id": mark + "-message-id", "from": "customer", "name": mark + "-said-by", "text": mark + "-said",
-				"attachments": []map[string]any{{"url": "https://files.example/" + mark + "-file", "name": mark + "-file-name"}}, "mood": mark + "-mood"},
+			{
+				"id": mark + "-message-id", "from": "customer", "name": mark + "-said-by", "text": mark + "-said",
+				"attachments": []map[string]any{{"url": "https://files.example/" + mark + "-file", "name": mark + "-file-name"}}, "mood": mark + "-mood",
+			},
 			{"from": "bot", "text": mark + "-answered"},
 		}},
 		"wishes":  map[string]any{"queue": mark + "-wished", "skills": []string{mark + "-skill"}},
