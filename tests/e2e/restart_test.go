@@ -1,12 +1,15 @@
 package e2e_test
 
 import (
+	"encoding/json"
 	"errors"
+	"fmt"
 	"net/http"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 
 	"handoff/domain/fault"
@@ -181,4 +184,61 @@ func TestKeysAndSecretsAreInNoFile(t *testing.T) {
 	w.absent("running", tail(c.bot), tail(c.hub), tail(c.webhook), tail(c.secret.Reveal()), tail(w.admin))
 	w.stop()
 	w.absent("stopped", tail(c.bot), tail(c.hub), tail(c.webhook), tail(c.secret.Reveal()), tail(w.admin))
+}
+
+// TestAStopUnderLoadLosesNothing ends the program as an operator would while
+// many raise.
+func TestAStopUnderLoadLosesNothing(t *testing.T) {
+	t.Parallel()
+	w := start(t)
+	c := w.connect("store-bot", "full", rules)
+	var mu sync.Mutex
+	acknowledged := make(map[string]string)
+	enough := make(chan struct{})
+	var wg sync.WaitGroup
+	for client := range 32 {
+		wg.Go(func() {
+			for i := 0; ; i++ {
+				conversation := fmt.Sprintf("%d-%d", client, i)
+				status, body, err := w.do(c.bot, "POST", "/v1/connections/store-bot/escalations", handoff(conversation))
+				if err != nil {
+					return // the program ended
+				}
+				var a answer
+				if status != http.StatusAccepted || json.Unmarshal(body, &a) != nil {
+					t.Errorf("raise = %d %s", status, body)
+					return
+				}
+				mu.Lock()
+				acknowledged[conversation] = a.ID
+				if len(acknowledged) == 200 {
+					close(enough)
+				}
+				mu.Unlock()
+			}
+		})
+	}
+	<-enough
+	end := w.end
+	if err := end(); err != nil {
+		t.Errorf("serve: %v", err)
+	}
+	wg.Wait()
+	w.end = nil
+	w.client.CloseIdleConnections()
+	w.run()
+	for conversation, id := range acknowledged {
+		if a := w.raise(c, conversation); a.ID != id || !a.Duplicate {
+			t.Errorf("%s is now %+v, want %s", conversation, a, id)
+		}
+	}
+	w.idle()
+	n := tally(w.facts())
+	if n["EscalationRaised"] != n["EscalationRouted"] || n["EscalationRaised"] < len(acknowledged) {
+		t.Errorf("facts = %v, want at least %d raised and all of them routed", n, len(acknowledged))
+	}
+	if got := len(w.desk.of("store-bot", routedEvent)); got != n["EscalationRaised"] {
+		t.Errorf("the desk has %d events, want %d", got, n["EscalationRaised"])
+	}
+	w.whole()
 }
