@@ -133,13 +133,17 @@ func (c census) judge(acknowledged []raised, arrived map[string]arrival) (lost, 
 func (s *stand) compare(t *testing.T, c census, arrived map[string]arrival) {
 	t.Helper()
 	total := 0
+	var unknown, again []string
 	for connection, at := range arrived {
 		total += len(at.events)
 		for _, e := range at.events {
 			if c.owed[connection+" "+e.ID] == 0 {
-				t.Errorf("%s: event %s of %s arrived, and no fact leads to it", connection, e.ID, e.Subject)
+				unknown = append(unknown, e.ID)
 			}
 		}
+	}
+	if len(unknown) > 0 {
+		t.Errorf("events arrived to which no fact leads: %s", some(unknown))
 	}
 	if len(c.owed) != total {
 		t.Errorf("%d different events arrived, the log leads to %d", total, len(c.owed))
@@ -149,8 +153,11 @@ func (s *stand) compare(t *testing.T, c census, arrived map[string]arrival) {
 	}
 	for id, n := range c.delivered {
 		if n != 1 {
-			t.Errorf("delivery %s is recorded as done %d times", id, n)
+			again = append(again, id)
 		}
+	}
+	if len(again) > 0 {
+		t.Errorf("deliveries are recorded as done more than once: %s", some(again))
 	}
 }
 

@@ -45,13 +45,13 @@ type swarm struct {
 }
 
 // raiseWithRetries starts the bots. They end by stop.
-func raiseWithRetries(t *testing.T, s *stand) *swarm {
+func raiseWithRetries(ctx context.Context, t *testing.T, s *stand) *swarm {
 	t.Helper()
 	b := &swarm{stand: s, t: t, end: make(chan struct{})}
 	random := seeded(t)
 	for range bots {
 		one := bot{swarm: b, rand: rand.New(rand.NewPCG(random.Uint64(), random.Uint64()))}
-		b.wg.Go(func() { one.work(t.Context()) })
+		b.wg.Go(func() { one.work(ctx) })
 	}
 	return b
 }
@@ -86,9 +86,7 @@ func (b *bot) work(ctx context.Context) {
 		}
 		r, err := b.conversation(ctx, int(b.next.Add(1)))
 		if err != nil {
-			if ctx.Err() == nil {
-				b.t.Errorf("conversation %s on %s: %v", r.conversation, r.connection, err)
-			}
+			b.t.Errorf("conversation %s on %s: %v", r.conversation, r.connection, err)
 			return
 		}
 		b.mu.Lock()

@@ -10,6 +10,7 @@ package crash_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"os"
@@ -98,18 +99,23 @@ func seeded(t *testing.T) *rand.Rand {
 // any more.
 const settle = 90 * time.Second
 
+// limit is how long the killing may go on until there is no hope for it.
+const limit = 5 * time.Minute
+
 func survives(t *testing.T, program string, kills, acknowledged int) {
 	t.Helper()
 	s := newStand(t, program)
-	b := raiseWithRetries(t, s)
+	ctx, cancel := context.WithTimeout(t.Context(), limit)
+	defer cancel()
+	b := raiseWithRetries(ctx, t, s)
 	k := killer{stand: s, rand: seeded(t)}
 	for k.kills < kills || b.acknowledged() < acknowledged {
 		k.longest = short
 		if b.acknowledged()*kills < k.kills*acknowledged {
 			k.longest = long
 		}
-		if err := k.cycle(t.Context()); err != nil {
-			t.Fatalf("after %d kills: %v\n%s", k.kills, err, s.site.Tail())
+		if err := errors.Join(k.cycle(ctx), ctx.Err()); err != nil {
+			t.Fatalf("after %d kills, with %d acknowledged: %v\n%s", k.kills, b.acknowledged(), err, s.site.Tail())
 		}
 		if t.Failed() {
 			return
@@ -119,7 +125,7 @@ func survives(t *testing.T, program string, kills, acknowledged int) {
 	t.Logf("killed %d times while it started, %d while it worked, %d while it stopped; stopped %d times unharmed; the last start took %s",
 		k.starting, k.working, k.stopping, k.unharmed, k.startup.Round(time.Millisecond))
 
-	ctx, cancel := context.WithTimeout(t.Context(), settle)
+	ctx, cancel = context.WithTimeout(t.Context(), settle)
 	defer cancel()
 	lost, doubled := s.audit(ctx, t, b.raised())
 	if _, err := fmt.Fprintf(t.Output(), "kills %d, acknowledged %d, lost %d, doubled %d\n", k.kills, b.acknowledged(), len(lost), len(doubled)); err != nil {

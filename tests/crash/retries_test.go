@@ -55,8 +55,10 @@ func retries(t *testing.T, program string) {
 	s.receiver.Answer = f.answer
 	b := &swarm{stand: s, t: t}
 	one := bot{swarm: b, rand: seeded(t)}
+	ctx, cancel := context.WithTimeout(t.Context(), settle)
+	defer cancel()
 	for n := range waiting {
-		r, err := one.conversation(t.Context(), n)
+		r, err := one.conversation(ctx, n)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -65,12 +67,10 @@ func retries(t *testing.T, program string) {
 	const kills = 8
 	k := killer{stand: s, rand: one.rand, longest: long}
 	for k.kills < kills {
-		if err := k.cycle(t.Context()); err != nil {
+		if err := k.cycle(ctx); err != nil {
 			t.Fatalf("%v\n%s", err, s.site.Tail())
 		}
 	}
-	ctx, cancel := context.WithTimeout(t.Context(), settle)
-	defer cancel()
 	began := time.Now()
 	lost, doubled := s.audit(ctx, t, b.raised())
 	t.Logf("%d first attempts failed, %d kills, settled %s after the last", len(f.left), k.kills, time.Since(began).Round(time.Millisecond))

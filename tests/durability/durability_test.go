@@ -44,7 +44,7 @@ func TestDurability(t *testing.T) {
 		trace, answers := traced(t, harness.Build(t, harness.Program), "serve")
 		wrong := check(t, trace, answers)
 		if len(wrong) > 0 {
-			t.Errorf("%d answers, and:\n%s", len(answers), strings.Join(wrong[:min(len(wrong), 10)], "\n"))
+			t.Fatalf("%d answers, and:\n%s", len(answers), strings.Join(wrong[:min(len(wrong), 10)], "\n"))
 		}
 		t.Logf("%d answers, none before its sync", len(answers))
 	})

@@ -31,6 +31,8 @@ type Client struct {
 // Admin returns a client with the administrator's key. On the first start the
 // key is there a moment after the program answers.
 func (s *Site) Admin(ctx context.Context) (Client, error) {
+	ctx, cancel := context.WithTimeout(ctx, ready)
+	defer cancel()
 	var known clientfile.Client
 	err := Poll(ctx, func() (ok bool, err error) {
 		known, err = clientfile.Read(clientfile.Path(s.KeyFile))
@@ -98,6 +100,8 @@ func (c Client) Call(ctx context.Context, method, path string, in, out any) erro
 
 // Connect makes a connection of the generic kind and waits until it is ready.
 func (c Client) Connect(ctx context.Context, name string, endpoints ...connection.EndpointPlan) (connection.Credentials, error) {
+	ctx, cancel := context.WithTimeout(ctx, ready)
+	defer cancel()
 	plan := connection.Plan{
 		Name: name, Bot: events.Bot{ID: name, Name: "Bot of the test"},
 		Hub:       events.Hub{Type: "generic", Organisation: "test", ApplicationID: name},

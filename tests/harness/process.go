@@ -18,8 +18,8 @@ type Process struct {
 	err   error // once ended is closed
 }
 
-// ready is how long a process may take until it answers. With the race detector
-// and a long log to catch up with it takes a while.
+// ready is how long a process may take until it answers, and a connection until
+// it is ready. With the race detector or a tracer it takes a while.
 const ready = 30 * time.Second
 
 // Ready waits until the process answers.
