@@ -34,11 +34,15 @@ type Why struct {
 
 // Past is a connection at an instant.
 type Past struct {
-	At          time.Time        `json:"at"`
-	Position    int64            `json:"position"` // of the last fact that counts
-	Facts       int64            `json:"facts"`
-	Connection  connection.State `json:"connection"`
-	Open        int              `json:"open"`
+	At         time.Time        `json:"at"`
+	Position   int64            `json:"position"` // of the last fact that counts
+	Facts      int64            `json:"facts"`
+	Connection connection.State `json:"connection"`
+	Open       int              `json:"open"`
+	// MovedAway counts those raised here that another connection had by then.
+	// They are not among the open ones, and the other connection's past does
+	// not have them: it is told from the history of the one they began at.
+	MovedAway   int              `json:"moved_away,omitempty"`
 	Queues      map[string]int   `json:"queues,omitempty"` // open escalations by queue
 	Escalations []PastEscalation `json:"escalations"`      // open ones, oldest first
 	// More says that there are more open escalations than are listed.

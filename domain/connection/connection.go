@@ -8,6 +8,7 @@ package connection
 
 import (
 	"slices"
+	"strings"
 	"time"
 
 	"handoff/domain"
@@ -86,6 +87,23 @@ type Held struct {
 	HubType       string `json:"hub_type"`
 	Organisation  string `json:"organisation"`
 	ApplicationID string `json:"application_id"`
+}
+
+// NormalID returns an application id as it is stored and compared: ids are
+// pasted with spaces, braces and in any case.
+func NormalID(id string) string {
+	return strings.ToLower(strings.Trim(strings.TrimSpace(id), "{}"))
+}
+
+// Reservations returns every application id that may be reserved for the
+// connection: those it held, and the one that was wished for, which may have
+// been reserved right before a crash.
+func (s State) Reservations() []Held {
+	wished := Held{HubType: s.Hub.Type, Organisation: s.Hub.Organisation, ApplicationID: NormalID(s.Hub.ApplicationID)}
+	if wished.ApplicationID == "" || slices.Contains(s.Held, wished) {
+		return s.Held
+	}
+	return append(slices.Clone(s.Held), wished)
 }
 
 // Failure is the last step that did not succeed.

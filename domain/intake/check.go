@@ -23,6 +23,7 @@ const maxProblems = 20
 func (h *HandOff) Check() error {
 	c := &check{h: h}
 	c.clear()
+	c.raisedAt()
 	c.context(&h.Context)
 	c.customer(h.Context.Customer)
 	c.variables(h.Context.Variables)
@@ -31,6 +32,20 @@ func (h *HandOff) Check() error {
 	c.wishes(h.Context.Wishes)
 	return c.result()
 }
+
+// raisedAt keeps times to those that 64 bits of nanoseconds can tell.
+func (c *check) raisedAt() {
+	at := c.h.RaisedAt
+	if !at.IsZero() && (at.Year() < minYear || at.Year() > maxYear) {
+		c.add(fieldInvalid, "A hand-off is raised between the years 1970 and 2200.", "/raised_at")
+	}
+}
+
+// Years in which a hand-off may be raised.
+const (
+	minYear = 1970
+	maxYear = 2200
+)
 
 // check gathers findings. Pointers are built only where there is one.
 type check struct {

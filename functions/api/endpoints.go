@@ -4,10 +4,13 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"slices"
+	"strings"
 
 	eh "github.com/looplab/eventhorizon"
 
 	"handoff/domain/connection"
+	"handoff/domain/emission"
 	"handoff/domain/fault"
 	"handoff/domain/identity"
 	"handoff/events"
@@ -20,6 +23,12 @@ const defaultEndpoint = "desk"
 func (h *Handler) endpoint(ctx context.Context, p connection.EndpointPlan) (events.EndpointSet, error) {
 	if err := h.CheckURL(ctx, p.URL); err != nil {
 		return events.EndpointSet{}, at(err, "/url")
+	}
+	for i, typ := range p.Events {
+		if !slices.Contains(emission.Types(), typ) {
+			return events.EndpointSet{}, fault.Newf(fault.Unprocessable, "event-type-unknown",
+				"There are no events of type %q; there are %s.", typ, strings.Join(emission.Types(), ", ")).At(fmt.Sprintf("/events/%d", i))
+		}
 	}
 	return events.EndpointSet{
 		Endpoint: cmp.Or(p.ID, defaultEndpoint), URL: p.URL, Mode: cmp.Or(p.Mode, connection.ModeThin), Events: p.Events,

@@ -127,6 +127,10 @@ func (p *replay) observe(r events.Record, f events.Fact) {
 
 func (p *replay) finish() audit.Past {
 	for stream, s := range p.open {
+		if s.Last.Connection != "" && s.Last.Connection != p.Connection.ID {
+			p.MovedAway++
+			continue
+		}
 		p.Open++
 		p.Queues[s.Last.Queue.ID]++
 		p.Escalations = append(p.Escalations, audit.PastEscalation{ID: escid.Of(stream, s.Last.Number), Escalation: s.Last})

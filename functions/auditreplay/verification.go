@@ -48,6 +48,10 @@ func (v *verification) check(ctx context.Context, s eventlog.Step) error {
 		v.endStream()
 		v.stream = stream{id: s.Stream, fold: newFolder(s.Kind, s.Stream)}
 	}
+	if s.Version == 0 {
+		v.breach(s.Record, "head-differs", "A head is stored for the stream, and not one of its facts.")
+		return nil
+	}
 	v.out.Facts++
 	v.chain(s.Record)
 	if err := v.sealed(ctx, s.Record); err != nil {

@@ -64,7 +64,7 @@ func (h *Handler) Handle(ctx context.Context, n events.Notification) error {
 // tidy gives back what the connection does not hold after all: ids of earlier
 // attempts, and this one if the connection was disconnected meanwhile.
 func (h *Handler) tidy(ctx context.Context, n events.Notification, c connection.State, reserved connection.Held) error {
-	for _, held := range append(c.Held, reserved) {
+	for _, held := range append(c.Reservations(), reserved) {
 		inUse := c.Active() && held.ApplicationID == c.ApplicationID && held.Organisation == c.Hub.Organisation && held.HubType == c.Hub.Type
 		if inUse || held.ApplicationID == "" || c.Status == connection.Requested {
 			continue

@@ -52,7 +52,7 @@ func (h *Handler) Handle(ctx context.Context, n events.Notification) error {
 	if c.State.Status != connection.Disconnected {
 		return nil
 	}
-	for _, held := range c.State.Held {
+	for _, held := range c.State.Reservations() {
 		if err := h.Applications.Release(ctx, n, c.State.Session, held); err != nil {
 			return fmt.Errorf("disconnect %s: %w", c.State.ID, err)
 		}

@@ -157,7 +157,9 @@ type Step struct {
 // it in memory.
 type Walker interface {
 	// Walk yields all facts stream by stream, each stream in order. A stream
-	// that grows meanwhile is yielded up to some point at which it ended.
+	// that grows meanwhile is yielded up to some point at which it ended. A
+	// stream that has a head and no facts, which no append leads to, is
+	// yielded once with version 0.
 	Walk(ctx context.Context) iter.Seq2[Step, error]
 	// Last returns the position of the last fact, 0 for an empty log.
 	Last(ctx context.Context) (int64, error)

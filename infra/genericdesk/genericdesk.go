@@ -5,7 +5,6 @@ package genericdesk
 
 import (
 	"context"
-	"strings"
 
 	"handoff/domain/connection"
 	"handoff/domain/fault"
@@ -28,7 +27,7 @@ func (Provider) EnsureApplication(_ context.Context, c connection.State) (id str
 	if err := known(c); err != nil {
 		return "", false, err
 	}
-	id = strings.ToLower(strings.Trim(strings.TrimSpace(c.Hub.ApplicationID), "{}"))
+	id = connection.NormalID(c.Hub.ApplicationID)
 	if id == "" {
 		return "", false, fault.New(fault.Unprocessable, "application-id-missing",
 			"A generic desk needs an application id of your choice (hub.application_id), by which it knows this connection.")

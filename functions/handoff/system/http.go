@@ -73,6 +73,11 @@ func (s *System) issueKey(ctx context.Context, by identity.Principal, n httpapi.
 	if n.ValidFor > 0 {
 		expires = s.cfg.Now().Add(n.ValidFor).UTC()
 	}
+	if n.Connection != "" {
+		if _, err := s.bound.api.Connection(ctx, by, n.Connection); err != nil {
+			return httpapi.Key{}, "", err
+		}
+	}
 	token, p, err := s.Keyring.APIKeys().Issue(ctx, keyring.NewKey{
 		Tenant: by.Tenant, Role: role, Connection: n.Connection, Name: n.Name, Expires: expires,
 	})

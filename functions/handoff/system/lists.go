@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"handoff/domain/delivery"
+	"handoff/domain/fault"
 	"handoff/domain/identity"
 	"handoff/domain/listing"
 	"handoff/events"
@@ -26,7 +27,10 @@ func (l lists) upToDate(ctx context.Context) error {
 	}
 	ctx, cancel := context.WithTimeout(ctx, catchUp)
 	defer cancel()
-	return l.runner.CatchUp(ctx, directory.Name, last)
+	if err := l.runner.CatchUp(ctx, directory.Name, last); err != nil {
+		return fault.New(fault.Unavailable, "lists-behind", "The lists are not up to date just now; try again in a moment.").Because(err)
+	}
+	return nil
 }
 
 // Escalation implements api.Lists.

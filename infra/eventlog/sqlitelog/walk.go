@@ -47,9 +47,32 @@ func (l *Log) Walk(ctx context.Context) iter.Seq2[eventlog.Step, error] {
 				}
 			}
 			if len(page) < cap(page) {
-				return
+				break
 			}
 		}
+		l.hollow(ctx, yield)
+	}
+}
+
+// selectHollow finds streams whose facts are gone, all of them.
+const selectHollow = streamColumns + `WHERE NOT EXISTS (SELECT 1 FROM facts WHERE facts.sid = streams.sid)`
+
+func (l *Log) hollow(ctx context.Context, yield func(eventlog.Step, error) bool) {
+	var found []eventlog.Step
+	err := l.db.Read(ctx, func(conn *sqlite.Conn) error {
+		return query(conn, selectHollow, func(*sqlite.Stmt) {}, func(s *sqlite.Stmt) error {
+			stream, err := l.scanStream(conn, s)
+			found = append(found, eventlog.Step{Carried: &stream.Snapshot, Record: events.Record{Header: events.Header{Stream: stream.ID, Kind: stream.Kind}}})
+			return err
+		})
+	})
+	for i := 0; err == nil && i < len(found); i++ {
+		if !yield(found[i], nil) {
+			return
+		}
+	}
+	if err != nil {
+		yield(eventlog.Step{}, fmt.Errorf("walk the log: %w", orDone(ctx, err)))
 	}
 }
 
