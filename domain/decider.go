@@ -122,6 +122,13 @@ func (a *Aggregate[S]) Restore(state []byte, stateVersion, version int) error {
 	return nil
 }
 
+// Adopt takes a state as the one at a version of the stream. States are values
+// that Evolve never changes in place, so several aggregates may have one.
+func (a *Aggregate[S]) Adopt(s S, version int) {
+	a.state = s
+	a.SetAggregateVersion(version)
+}
+
 // KeyGeneration returns the generation of the key for what is sealed next.
 func (a *Aggregate[S]) KeyGeneration() int {
 	if k, ok := any(a.state).(Keyed); ok {

@@ -23,12 +23,11 @@ type Handler struct {
 // Handle ends an escalation if it is open and due: as expired, or as failed
 // where its deadline was set with a code. Called early or twice it does nothing.
 func (h *Handler) Handle(ctx context.Context, stream events.StreamID, number int) error {
-	snap, err := h.Ledger.Log().Load(ctx, stream)
+	s, err := eventlog.State(ctx, h.Ledger, conversation.Decider, stream)
 	if err != nil {
 		return fmt.Errorf("end escalation %d of %s: %w", number, stream, err)
 	}
-	at := eventlog.Stream{ID: stream, Tenant: snap.Tenant, Connection: snap.Connection}
-	_, err = eventlog.Execute(ctx, h.Ledger, conversation.Decider, at, eventlog.Origin{Actor: "function:deadline"},
+	_, err = eventlog.Execute(ctx, h.Ledger, conversation.Decider, s.Home, eventlog.Origin{Actor: "function:deadline"},
 		func(conversation.State) (eh.Command, error) {
 			return conversation.Expire{To: conversation.To(stream), Number: number, Now: h.Now()}, nil
 		})

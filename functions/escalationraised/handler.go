@@ -8,6 +8,7 @@
 package escalationraised
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"time"
@@ -81,10 +82,6 @@ func (h *Handler) Settle(ctx context.Context, n events.Notification, stream even
 // settle makes one move. It reports whether the state is to be looked at once
 // more, because a connection may have changed meanwhile.
 func (h *Handler) settle(ctx context.Context, n events.Notification, stream events.StreamID) (again bool, err error) {
-	snap, err := h.Ledger.Log().Load(ctx, stream)
-	if err != nil {
-		return false, err
-	}
 	s, err := eventlog.State(ctx, h.Ledger, conversation.Decider, stream)
 	if err != nil {
 		return false, err
@@ -93,7 +90,7 @@ func (h *Handler) settle(ctx context.Context, n events.Notification, stream even
 	if !open {
 		return false, nil
 	}
-	c, err := h.connection(ctx, n.Tenant, either(e.Connection, snap.Connection))
+	c, err := h.connection(ctx, n.Tenant, cmp.Or(e.Connection, s.Home.Connection))
 	if err != nil {
 		return false, err
 	}
@@ -197,19 +194,11 @@ func (h *Handler) endBy(ctx context.Context, n events.Notification, stream event
 }
 
 func (h *Handler) execute(ctx context.Context, n events.Notification, stream events.StreamID, cmd eh.Command) error {
-	snap, err := h.Ledger.Log().Load(ctx, stream)
+	s, err := eventlog.State(ctx, h.Ledger, conversation.Decider, stream)
 	if err != nil {
 		return err
 	}
-	at := eventlog.Stream{ID: stream, Tenant: snap.Tenant, Connection: snap.Connection}
-	_, err = eventlog.Execute(ctx, h.Ledger, conversation.Decider, at, eventlog.Because(n, function),
+	_, err = eventlog.Execute(ctx, h.Ledger, conversation.Decider, s.Home, eventlog.Because(n, function),
 		func(conversation.State) (eh.Command, error) { return cmd, nil })
 	return err
-}
-
-func either(a, b string) string {
-	if a != "" {
-		return a
-	}
-	return b
 }

@@ -84,7 +84,7 @@ func (e *Engine) openLog(ctx context.Context, o Options) (err error) {
 	if e.DB, err = sqlitedb.Open(ctx, path, sqlitedb.Options{Schema: schema, UnsafeNoSync: o.UnsafeNoSync}); err != nil {
 		return fmt.Errorf("open event log: %w", err)
 	}
-	if e.Log, err = sqlitelog.New(ctx, e.DB); err != nil {
+	if e.Log, err = sqlitelog.NewSole(ctx, e.DB); err != nil {
 		return err
 	}
 	e.Vault = vault.New(e.Keyring)

@@ -12,6 +12,7 @@ import (
 	"handoff/domain"
 	"handoff/domain/fault"
 	"handoff/events"
+	"handoff/infra/lru"
 )
 
 // maxAttempts bounds how often a decision is made again because another writer
@@ -38,12 +39,24 @@ type Ledger struct {
 	sealer Sealer
 	now    func() time.Time
 	newID  func() string
+	// decoded are states of connections, which every hand-off needs several
+	// times and which seldom change.
+	decoded *lru.Cache[events.StreamID, decoded]
 }
+
+// decoded is a state at a head.
+type decoded struct {
+	hash  events.Hash
+	state any
+}
+
+// keptDecoded is how many decoded states are kept.
+const keptDecoded = 1024
 
 // NewLedger returns a ledger over log. newID makes ids for commits of callers
 // that bring none.
 func NewLedger(log Log, codec *events.Codec, sealer Sealer, now func() time.Time, newID func() string) *Ledger {
-	return &Ledger{log: log, codec: codec, sealer: sealer, now: now, newID: newID}
+	return &Ledger{log: log, codec: codec, sealer: sealer, now: now, newID: newID, decoded: lru.New[events.StreamID, decoded](keptDecoded)}
 }
 
 // Log returns the log underneath.
@@ -69,6 +82,7 @@ type Origin struct {
 // Result is an aggregate after a command.
 type Result[S any] struct {
 	Head
+	Home  Stream // where it lives; zero for one that does not exist
 	State S
 	// Facts are those that the command appended: none if there was nothing
 	// to do.
@@ -78,11 +92,11 @@ type Result[S any] struct {
 // State rebuilds an aggregate: in one read from the carried state, or from the
 // facts where that state is of another version.
 func State[S any](ctx context.Context, l *Ledger, d domain.Decider[S], stream events.StreamID) (Result[S], error) {
-	a, head, err := load(ctx, l, d, stream)
+	a, snap, err := load(ctx, l, d, stream)
 	if err != nil {
 		return Result[S]{}, err
 	}
-	return Result[S]{Head: head, State: a.State()}, nil
+	return Result[S]{Head: snap.Head, Home: Stream{ID: stream, Tenant: snap.Tenant, Connection: snap.Connection}, State: a.State()}, nil
 }
 
 // Execute carries out one command on one stream: it rebuilds the aggregate, has
@@ -111,10 +125,11 @@ func outdated(err error) bool {
 }
 
 func try[S any](ctx context.Context, l *Ledger, d domain.Decider[S], at Stream, by Origin, prepare func(S) (eh.Command, error)) (Result[S], error) {
-	a, head, err := load(ctx, l, d, at.ID)
+	a, snap, err := load(ctx, l, d, at.ID)
 	if err != nil {
 		return Result[S]{}, err
 	}
+	head := snap.Head
 	generation := a.KeyGeneration()
 	cmd, err := prepare(a.State())
 	if err != nil {
@@ -123,7 +138,7 @@ func try[S any](ctx context.Context, l *Ledger, d domain.Decider[S], at Stream, 
 	if err := a.HandleCommand(ctx, cmd); err != nil {
 		return Result[S]{}, err
 	}
-	r := Result[S]{Head: head, State: a.State()}
+	r := Result[S]{Head: head, Home: at, State: a.State()}
 	uncommitted := a.UncommittedEvents()
 	if len(uncommitted) == 0 {
 		return r, nil
@@ -147,21 +162,31 @@ func try[S any](ctx context.Context, l *Ledger, d domain.Decider[S], at Stream, 
 	return r, nil
 }
 
-// load rebuilds an aggregate to decide upon.
-func load[S any](ctx context.Context, l *Ledger, d domain.Decider[S], stream events.StreamID) (*domain.Aggregate[S], Head, error) {
+// load rebuilds an aggregate to decide upon, and returns what is stored at its
+// head.
+func load[S any](ctx context.Context, l *Ledger, d domain.Decider[S], stream events.StreamID) (*domain.Aggregate[S], Snapshot, error) {
 	a := d.NewAggregate(stream, l.now())
 	snap, err := l.log.Load(ctx, stream)
 	if err != nil {
-		return nil, Head{}, fmt.Errorf("load %s %s: %w", d.Kind, stream, err)
+		return nil, Snapshot{}, fmt.Errorf("load %s %s: %w", d.Kind, stream, err)
 	}
 	if snap.Version == 0 {
-		return a, Head{}, nil
+		return a, Snapshot{}, nil
+	}
+	if kept, ok := l.decoded.Get(stream); ok && kept.hash == snap.Hash {
+		if s, ok := kept.state.(S); ok {
+			a.Adopt(s, snap.Version)
+			return a, snap, nil
+		}
 	}
 	err = a.Restore(snap.State, snap.StateVersion, snap.Version)
 	if errors.Is(err, domain.ErrStateVersion) {
-		return refold(ctx, l, d, stream)
+		a, snap.Head, err = refold(ctx, l, d, stream)
 	}
-	return a, snap.Head, err
+	if err == nil && d.Kind == events.KindConnection {
+		l.decoded.Put(stream, decoded{snap.Hash, a.State()}, l.decoded.Mark(stream))
+	}
+	return a, snap, err
 }
 
 // refold rebuilds an aggregate from its facts alone.

@@ -13,6 +13,7 @@ import (
 
 	"handoff/domain/fault"
 	"handoff/domain/identity"
+	"handoff/infra/lru"
 	"handoff/infra/sqlitedb"
 )
 
@@ -27,7 +28,7 @@ const (
 // of its own. It is part of a Keyring and safe for concurrent use.
 type APIKeys struct {
 	ring  *Keyring
-	cache *cache[string, stored]
+	cache *lru.Cache[string, stored]
 }
 
 // NewKey says what key to issue.
@@ -176,10 +177,10 @@ func (a *APIKeys) Authenticate(ctx context.Context, token string) (identity.Prin
 }
 
 func (a *APIKeys) get(ctx context.Context, id string) (stored, error) {
-	if k, ok := a.cache.get(id); ok {
+	if k, ok := a.cache.Get(id); ok {
 		return k, nil
 	}
-	mark := a.cache.mark()
+	mark := a.cache.Mark(id)
 	found, err := a.read(ctx, "id = ?", id)
 	if err != nil {
 		return stored{}, fmt.Errorf("look up key %s: %w", id, err)
@@ -187,7 +188,7 @@ func (a *APIKeys) get(ctx context.Context, id string) (stored, error) {
 	if len(found) == 0 {
 		return stored{}, keyInvalid()
 	}
-	a.cache.put(id, found[0], mark)
+	a.cache.Put(id, found[0], mark)
 	return found[0], nil
 }
 
@@ -246,7 +247,7 @@ func (a *APIKeys) change(ctx context.Context, id, sql string, args ...any) error
 		}
 		return err
 	})
-	a.cache.drop(id) // only now: until the commit others may still read it
+	a.cache.Drop(id) // only now: until the commit others may still read it
 	if err != nil {
 		return fmt.Errorf("change key %s: %w", id, err)
 	}

@@ -83,7 +83,7 @@ func (k *Keyring) Destroy(ctx context.Context, tenant string, key events.KeyID) 
 		return exec(c, `INSERT INTO conversation_keys (tenant, key, wrapped, erased) VALUES (?1, ?2, zeroblob(?3), 1)
 			ON CONFLICT DO UPDATE SET wrapped = zeroblob(length(wrapped)), erased = 1 WHERE erased = 0`, t.id, string(key), wrappedSize)
 	})
-	k.keys.drop(slot{tenant, key}) // only now: until the commit others may still read it
+	k.keys.Drop(slot{tenant, key}) // only now: until the commit others may still read it
 	if err == nil {
 		err = k.truncate(ctx)
 	}
@@ -115,18 +115,19 @@ func (k *Keyring) truncate(ctx context.Context) error {
 // key returns the key of a slot and, if it was never made and make is set,
 // makes it.
 func (k *Keyring) key(ctx context.Context, at slot, create bool) (*seal.Key, error) {
-	if c, ok := k.keys.get(at); ok {
+	if c, ok := k.keys.Get(at); ok {
 		return c, nil
 	}
 	t, err := k.tenant(at.tenant)
 	if err != nil {
 		return nil, err
 	}
-	mark := k.keys.mark()
-	wrapped, err := k.readKey(ctx, t, at.key)
-	if create && errors.Is(err, ErrNoKey) {
-		wrapped, err = k.makeKey(ctx, t, at.key)
+	mark := k.keys.Mark(at)
+	read := k.readKey
+	if create {
+		read = k.makeKey // most are new; to find one there costs no sync either
 	}
+	wrapped, err := read(ctx, t, at.key)
 	if err != nil {
 		return nil, fmt.Errorf("key %s: %w", at.key, err)
 	}
@@ -135,7 +136,7 @@ func (k *Keyring) key(ctx context.Context, at slot, create bool) (*seal.Key, err
 		return nil, fmt.Errorf("unwrap key %s: %w", at.key, err)
 	}
 	c := seal.NewKey(secret, k.packer)
-	k.keys.put(at, c, mark)
+	k.keys.Put(at, c, mark)
 	return c, nil
 }
 

@@ -37,6 +37,7 @@ import (
 	"handoff/events"
 	"handoff/infra/durable"
 	"handoff/infra/keyring/seal"
+	"handoff/infra/lru"
 	"handoff/infra/sqlitedb"
 )
 
@@ -84,7 +85,7 @@ type Keyring struct {
 	system *seal.Namer
 	packer *seal.Packer
 	now    func() time.Time
-	keys   *cache[slot, *seal.Key]
+	keys   *lru.Cache[slot, *seal.Key]
 	api    *APIKeys
 
 	mu      sync.RWMutex
@@ -123,9 +124,9 @@ func open(ctx context.Context, path string, master MasterKey, now func() time.Ti
 	}
 	k := &Keyring{
 		db: db, master: master.secret, packer: packer, now: now,
-		keys: newCache[slot, *seal.Key](cached), tenants: map[string]*tenant{},
+		keys: lru.New[slot, *seal.Key](cached), tenants: map[string]*tenant{},
 	}
-	k.api = &APIKeys{ring: k, cache: newCache[string, stored](cached)}
+	k.api = &APIKeys{ring: k, cache: lru.New[string, stored](cached)}
 	if err = k.loadSystem(ctx); err == nil {
 		err = k.loadTenants(ctx)
 	}
@@ -176,8 +177,8 @@ func (k *Keyring) APIKeys() *APIKeys { return k.api }
 // Close forgets the keys in memory and closes the file.
 func (k *Keyring) Close() error {
 	err := k.db.Close()
-	k.keys.clear()
-	k.api.cache.clear()
+	k.keys.Clear()
+	k.api.cache.Clear()
 	return err
 }
 

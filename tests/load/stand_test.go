@@ -64,7 +64,7 @@ func newStand(t testing.TB, site *harness.Site) *stand {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for name, types := range map[string][]string{loud: nil, quiet: {"none"}} {
+	for name, types := range map[string][]string{loud: nil, quiet: {"handoff.context.erased.v1"}} {
 		made, err := admin.Connect(t.Context(), name, connection.EndpointPlan{ID: "desk", URL: s.receiver.URL, Mode: connection.ModeFull, Events: types})
 		if err != nil {
 			t.Fatalf("%v\n%s", err, s.site.Tail())
@@ -126,7 +126,7 @@ func inside(t testing.TB, s *harness.Site, use func(in *system.System, bot strin
 		t.Error(err)
 		return
 	}
-	made, err := harness.Client{URL: srv.URL, Key: key}.Connect(ctx, filled, connection.EndpointPlan{URL: srv.URL, Events: []string{"none"}})
+	made, err := harness.Client{URL: srv.URL, Key: key}.Connect(ctx, filled, connection.EndpointPlan{URL: srv.URL, Events: []string{"handoff.context.erased.v1"}})
 	if err != nil {
 		t.Error(err)
 		return

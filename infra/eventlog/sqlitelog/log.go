@@ -11,6 +11,7 @@
 package sqlitelog
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -20,6 +21,7 @@ import (
 
 	"handoff/events"
 	"handoff/infra/eventlog"
+	"handoff/infra/lru"
 	"handoff/infra/sqlitedb"
 )
 
@@ -30,7 +32,12 @@ type Log struct {
 	places sync.Map // place to int64, and back; committed ones only
 	blocks sync.Map // int64 of a place to int64 of its last committed block
 	last   watermark
+	// heads are what is stored at streams' heads; nil where others append too.
+	heads *lru.Cache[events.StreamID, eventlog.Snapshot]
 }
+
+// keptHeads is how many heads are kept in memory, about a KiB each.
+const keptHeads = 8192
 
 var (
 	_ eventlog.Log  = (*Log)(nil)
@@ -51,6 +58,17 @@ func New(ctx context.Context, db *sqlitedb.DB) (*Log, error) {
 	return l, nil
 }
 
+// NewSole returns the log in a file to which nobody else appends, also not
+// through another Log. It keeps the heads of the streams in use, so that
+// loading one of them again reads no file.
+func NewSole(ctx context.Context, db *sqlitedb.DB) (*Log, error) {
+	l, err := New(ctx, db)
+	if err == nil {
+		l.heads = lru.New[events.StreamID, eventlog.Snapshot](keptHeads)
+	}
+	return l, err
+}
+
 // Append implements eventlog.Log.
 func (l *Log) Append(ctx context.Context, c eventlog.Commit) (eventlog.Head, error) {
 	if err := c.Check(); err != nil {
@@ -63,6 +81,9 @@ func (l *Log) Append(ctx context.Context, c eventlog.Commit) (eventlog.Head, err
 	}
 	known := a.block
 	if err := l.db.WriteSized(ctx, a.size(), a.run); err != nil {
+		if l.heads != nil {
+			l.heads.Drop(c.Stream)
+		}
 		if conflict, ok := errors.AsType[*eventlog.ConflictError](err); ok {
 			return eventlog.Head{}, conflict
 		}
@@ -75,11 +96,34 @@ func (l *Log) Append(ctx context.Context, c eventlog.Commit) (eventlog.Head, err
 		l.blocks.Store(a.place, a.block)
 	}
 	l.last.raise(a.pos)
+	if l.heads != nil && a.pos != 0 {
+		l.heads.Set(c.Stream, eventlog.Snapshot{
+			Head: a.head, Tenant: c.Tenant, Connection: c.Connection, Kind: c.Kind, State: bytes.Clone(c.State), StateVersion: c.StateVersion,
+		}, func(kept eventlog.Snapshot) bool { return kept.Version > a.head.Version })
+	}
 	return a.head, nil
 }
 
 // Load implements eventlog.Log.
 func (l *Log) Load(ctx context.Context, stream events.StreamID) (eventlog.Snapshot, error) {
+	if l.heads == nil {
+		return l.load(ctx, stream)
+	}
+	if kept, ok := l.heads.Get(stream); ok {
+		kept.State = bytes.Clone(kept.State)
+		return kept, ctx.Err()
+	}
+	mark := l.heads.Mark(stream)
+	found, err := l.load(ctx, stream)
+	if err == nil && found.Version > 0 {
+		kept := found
+		kept.State = bytes.Clone(found.State)
+		l.heads.Put(stream, kept, mark)
+	}
+	return found, err
+}
+
+func (l *Log) load(ctx context.Context, stream events.StreamID) (eventlog.Snapshot, error) {
 	var found Stream
 	err := l.db.Read(ctx, func(conn *sqlite.Conn) error {
 		return query(conn, selectStream, func(s *sqlite.Stmt) { s.BindBytes(1, stream[:]) }, func(s *sqlite.Stmt) (err error) {
