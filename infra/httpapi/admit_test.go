@@ -182,7 +182,7 @@ func TestSignedHandOffs(t *testing.T) {
 			h := serve(func(a *httpapi.API, cfg *httpapi.Config) {
 				cfg.WebhookSecrets = func(_ context.Context, tenant, conn string) ([]standardwebhooks.Secret, error) {
 					if conn != "store-bot" || tenant != "default" && tenant != "acme" {
-						return noSecrets(nil, tenant, conn)
+						return noSecrets(t.Context(), tenant, conn)
 					}
 					return []standardwebhooks.Secret{newer, older}, nil
 				}

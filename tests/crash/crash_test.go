@@ -39,9 +39,6 @@ func targets() (kills, acknowledged int) {
 
 func TestCrash(t *testing.T) {
 	t.Parallel()
-	if testing.Short() {
-		t.Skip("takes a while")
-	}
 	program := harness.Build(t, harness.Program)
 	t.Run("what was acknowledged is there once, however often the program is killed", func(t *testing.T) {
 		t.Parallel()

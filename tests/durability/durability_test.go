@@ -35,9 +35,6 @@ const (
 
 func TestDurability(t *testing.T) {
 	t.Parallel()
-	if testing.Short() {
-		t.Skip("takes a while")
-	}
 	needStrace(t)
 	t.Run("no 202 leaves before its facts and its key are on disk", func(t *testing.T) {
 		t.Parallel()
