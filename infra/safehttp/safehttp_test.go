@@ -74,8 +74,8 @@ func TestAddresses(t *testing.T) {
 		"6to4 of a private address":         {"2002:a00:1::", false},
 		"Teredo":                            {"2001:0:4136:e378:8000:63bf:3fff:fdd2", false},
 		"ISATAP of a private address":       {"2606:2800:220:1:0:5efe:a00:1", false},
-		"ISATAP of a private address, global bit set": {"2606:2800:220:1:200:5efe:a00:1", false},
-		"outside of all that is assigned":             {"4000::1", false},
+		"ISATAP with its global bit set":    {"2606:2800:220:1:200:5efe:a00:1", false},
+		"outside of all that is assigned":   {"4000::1", false},
 	} {
 		t.Run(sentence, func(t *testing.T) {
 			t.Parallel()
