@@ -123,8 +123,7 @@ func TestNothingPrivateIsInTheClear(t *testing.T) {
 
 // stain writes text into every string of a struct.
 func stain(v reflect.Value, text string) {
-	for i := range v.NumField() {
-		field := v.Field(i)
+	for _, field := range v.Fields() {
 		if field.Kind() == reflect.String {
 			field.SetString(text)
 		}

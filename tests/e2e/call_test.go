@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"strings"
 	"time"
@@ -122,9 +123,7 @@ func (w *world) raise(c connected, conversation string, more ...map[string]any) 
 func handoff(conversation string, more ...map[string]any) map[string]any {
 	body := map[string]any{"conversation_id": conversation, "topic": "Refund"}
 	for _, m := range more {
-		for k, v := range m {
-			body[k] = v
-		}
+		maps.Copy(body, m)
 	}
 	return body
 }

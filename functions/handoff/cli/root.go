@@ -2,6 +2,7 @@ package cli
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -110,10 +111,8 @@ func after(commands ...string) map[string]string {
 
 // choice reports a flag whose value is none of those that there are.
 func choice(flag, value string, values ...string) error {
-	for _, v := range append(values, "") {
-		if v == value {
-			return nil
-		}
+	if slices.Contains(append(values, ""), value) {
+		return nil
 	}
 	last := len(values) - 1
 	return usage("--%s is %s or %s, not %q", flag, strings.Join(values[:last], ", "), values[last], value)
