@@ -6,8 +6,6 @@ import (
 	"handoff/infra/lru"
 )
 
-func older(v int) func(int) bool { return func(kept int) bool { return kept > v } }
-
 func want(t *testing.T, c *lru.Cache[string, int], key string, value int) {
 	t.Helper()
 	if got, ok := c.Get(key); !ok && value != 0 || got != value {
@@ -30,10 +28,14 @@ func TestTheValueUsedLongestAgoGoes(t *testing.T) {
 func TestAValueReadBeforeAChangeIsNotKept(t *testing.T) {
 	t.Parallel()
 	for name, change := range map[string]func(*lru.Cache[string, int]){
-		"dropped": func(c *lru.Cache[string, int]) { c.Drop("a") },
-		"cleared": func(c *lru.Cache[string, int]) { c.Clear() },
-		"set, and gone since": func(c *lru.Cache[string, int]) {
-			c.Set("a", 2, older(2))
+		"dropped":       func(c *lru.Cache[string, int]) { c.Drop("a") },
+		"cleared":       func(c *lru.Cache[string, int]) { c.Clear() },
+		"being changed": func(c *lru.Cache[string, int]) { c.Begin("a") },
+		"changed, nobody knows to what": func(c *lru.Cache[string, int]) {
+			c.End("a", c.Begin("a"), nil)
+		},
+		"changed, and gone since": func(c *lru.Cache[string, int]) {
+			c.End("a", c.Begin("a"), new(2))
 			c.Put("b", 9, c.Mark("b"))
 		},
 	} {
@@ -48,14 +50,35 @@ func TestAValueReadBeforeAChangeIsNotKept(t *testing.T) {
 	}
 }
 
-func TestAChangeThatIsToldLateDoesNotReplaceALaterOne(t *testing.T) {
+func TestNothingIsShownWhileItIsBeingChanged(t *testing.T) {
 	t.Parallel()
 	c := lru.New[string, int](8)
-	c.Set("a", 2, older(2))
-	c.Set("a", 1, older(1))
-	want(t, c, "a", 2)
-	c.Set("a", 3, older(3))
-	want(t, c, "a", 3)
-	c.Clear()
+	c.Put("a", 1, c.Mark("a"))
+	begun := c.Begin("a")
 	want(t, c, "a", 0)
+	c.Put("a", 1, c.Mark("a")) // read before the change is seen, marked after it began
+	want(t, c, "a", 0)
+	c.End("a", begun, new(2))
+	want(t, c, "a", 2)
+}
+
+func TestOfTwoChangesThatOverlapNeitherIsKept(t *testing.T) {
+	t.Parallel()
+	for name, firstEndsFirst := range map[string]bool{"first in, first out": true, "first in, last out": false} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			c := lru.New[string, int](8)
+			first, second := c.Begin("a"), c.Begin("a")
+			if firstEndsFirst {
+				c.End("a", first, new(2))
+				c.End("a", second, new(3))
+			} else {
+				c.End("a", second, new(3))
+				c.End("a", first, new(2))
+			}
+			want(t, c, "a", 0)
+			c.Put("a", 3, c.Mark("a"))
+			want(t, c, "a", 3)
+		})
+	}
 }

@@ -71,8 +71,26 @@ func NewSole(ctx context.Context, db *sqlitedb.DB) (*Log, error) {
 
 // Append implements eventlog.Log.
 func (l *Log) Append(ctx context.Context, c eventlog.Commit) (eventlog.Head, error) {
+	if l.heads == nil {
+		head, _, err := l.append(ctx, c)
+		return head, err
+	}
+	begun := l.heads.Begin(c.Stream) // others may see the facts before append has returned
+	head, stored, err := l.append(ctx, c)
+	var now *eventlog.Snapshot
+	if stored {
+		now = &eventlog.Snapshot{
+			Head: head, Tenant: c.Tenant, Connection: c.Connection, Kind: c.Kind, State: bytes.Clone(c.State), StateVersion: c.StateVersion,
+		}
+	}
+	l.heads.End(c.Stream, begun, now)
+	return head, err
+}
+
+// append also reports whether it stored the commit, which may have been there.
+func (l *Log) append(ctx context.Context, c eventlog.Commit) (head eventlog.Head, stored bool, err error) {
 	if err := c.Check(); err != nil {
-		return eventlog.Head{}, err
+		return eventlog.Head{}, false, err
 	}
 	at := place{c.Tenant, c.Connection}
 	a := appending{Commit: &c, place: l.number(at), block: -1}
@@ -81,13 +99,10 @@ func (l *Log) Append(ctx context.Context, c eventlog.Commit) (eventlog.Head, err
 	}
 	known := a.block
 	if err := l.db.WriteSized(ctx, a.size(), a.run); err != nil {
-		if l.heads != nil {
-			l.heads.Drop(c.Stream)
-		}
 		if conflict, ok := errors.AsType[*eventlog.ConflictError](err); ok {
-			return eventlog.Head{}, conflict
+			return eventlog.Head{}, false, conflict
 		}
-		return eventlog.Head{}, fmt.Errorf("append to stream %s: %w", c.Stream, err)
+		return eventlog.Head{}, false, fmt.Errorf("append to stream %s: %w", c.Stream, err)
 	}
 	if l.number(at) == 0 {
 		l.learn(at, a.place)
@@ -96,12 +111,7 @@ func (l *Log) Append(ctx context.Context, c eventlog.Commit) (eventlog.Head, err
 		l.blocks.Store(a.place, a.block)
 	}
 	l.last.raise(a.pos)
-	if l.heads != nil && a.pos != 0 {
-		l.heads.Set(c.Stream, eventlog.Snapshot{
-			Head: a.head, Tenant: c.Tenant, Connection: c.Connection, Kind: c.Kind, State: bytes.Clone(c.State), StateVersion: c.StateVersion,
-		}, func(kept eventlog.Snapshot) bool { return kept.Version > a.head.Version })
-	}
-	return a.head, nil
+	return a.head, a.pos != 0, nil
 }
 
 // Load implements eventlog.Log.
