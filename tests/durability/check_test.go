@@ -33,9 +33,15 @@ func TestCheck(t *testing.T) {
 		trace []string
 		wrong string // part of what is reported; empty: nothing may be
 	}{
-		"write, sync, answer":                     {trace: []string{request, header, page, sync, answer}},
-		"fdatasync will do":                       {trace: []string{request, header, page, strings.Replace(sync, "fsync", "fdatasync", 1), answer}},
-		"a second answer needs no second sync":    {trace: []string{request, header, page, sync, answer, answer}},
+		"write, sync, answer":                  {trace: []string{request, header, page, sync, answer}},
+		"fdatasync will do":                    {trace: []string{request, header, page, strings.Replace(sync, "fsync", "fdatasync", 1), answer}},
+		"a second answer needs no second sync": {trace: []string{request, header, page, sync, answer, answer}},
+		"calls that a signal interrupted": {trace: []string{
+			request, `3 read(` + socket + `, 0x11eb7e680000, 8192) = ? ERESTARTSYS (To be restarted if SA_RESTART is set)`, header, page, sync, answer,
+		}},
+		"a sync that a signal interrupted": {trace: []string{
+			request, header, page, `4 fsync(` + wal + `) = ? ERESTARTNOINTR (To be restarted)`, answer,
+		}, wrong: "no sync"},
 		"another status promises nothing":         {trace: []string{request, strings.Replace(answer, "202", "409", 1), header, page, sync, answer}},
 		"no sync":                                 {trace: []string{request, header, page, answer}, wrong: "no sync"},
 		"the answer first":                        {trace: []string{request, header, page, answer, sync}, wrong: "no sync"},

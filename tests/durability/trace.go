@@ -78,6 +78,7 @@ var (
 	resumedLine = regexp.MustCompile(`^<\.\.\. (\w+) resumed>(.*)$`)
 	callLine    = regexp.MustCompile(`^(\w+)\(\d+<((?:->|[^<>])*)>(?:\([a-z]+\))?(.*)$`)
 	resultPart  = regexp.MustCompile(`\) += (-?\d+)(?: [^"]*)?$`)
+	noResult    = regexp.MustCompile(`\) += \?(?: ERESTART[^"]*)?$`)
 )
 
 // read reads one line, which ends a call, begins one, or means nothing.
@@ -105,11 +106,12 @@ func (t *tracer) read(line string) (c Call, ok bool, err error) {
 	return parseCall(text, began, t.line)
 }
 
-// parseCall reads a whole call. One on no file is none of ours, one that never
-// returned neither.
+// parseCall reads a whole call. One on no file is none of ours, nor is one that
+// never returned: because its process ended, or because a signal interrupted it
+// before it did anything (ERESTARTSYS and its like); it is begun anew then.
 func parseCall(text string, begin, end int) (Call, bool, error) {
 	head := callLine.FindStringSubmatch(text)
-	if head == nil || strings.HasSuffix(text, ") = ?") {
+	if head == nil || noResult.MatchString(text) {
 		return Call{}, false, nil
 	}
 	c := Call{Begin: begin, End: end, Name: head[1], File: head[2]}
