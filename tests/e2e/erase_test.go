@@ -289,7 +289,7 @@ func TestPendingFullDeliveriesTurnThin(t *testing.T) {
 	w.must(http.StatusOK, nil, w.admin, "DELETE", "/v1/escalations/"+id+"/context", nil)
 	w.desk.answers(nil)
 	w.eventually("the desk has both", func() bool {
-		w.clock.advance(3600e9)
+		w.pass(3600e9)
 		w.poke(c)
 		return len(w.desk.got(id)) == 2
 	})
