@@ -48,6 +48,7 @@ func FuzzRoute(f *testing.F) {
 		f.Add("Refund", []byte(seed), int64(1_795_000_000))
 	}
 	f.Add("112 \xff ÉÉ\u0301", []byte(`{"a":[{"b":1e999}],"a":2}`), int64(-1<<62))
+	f.Add("&", []byte(` "X&000<" `), int64(0))
 	f.Add("(((", []byte(`[[[[[["x"]]]]]]`), int64(1<<62))
 	r := parse(f, "version: 1\nfallback: q\ntime_zone: Asia/Kathmandu\nqueues: [{id: q}]\nvariables:\n"+
 		"  s: {type: string}\n  i: {type: int, default: 3}\n  d: {type: double}\n  b: {type: bool}\n  l: {type: list}\n  m: {type: map}\n  x: {type: any}\nrules:\n"+

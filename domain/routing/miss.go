@@ -88,13 +88,15 @@ func (f *facts) was(s subject) (json.RawMessage, bool) {
 	return nil, false
 }
 
-// wasJSON keeps a short JSON value as it is, and of another the beginning as text.
+// wasJSON keeps a short JSON value, and of another the beginning as text. The
+// value is kept in the form in which a fact stores it (no blanks, <, > and &
+// escaped), so that a decision read from the log equals the one that was made.
 func wasJSON(raw json.RawMessage) (json.RawMessage, bool) {
 	if raw == nil {
 		return nil, false
 	}
 	if len(raw) <= maxWas && json.Valid(raw) {
-		return raw, false
+		return marshal(raw), false
 	}
 	text, cut := cutText(string(raw))
 	return marshal(text), cut
