@@ -31,23 +31,12 @@ type APIKeys struct {
 	cache *lru.Cache[string, stored]
 }
 
-// NewKey says what key to issue.
-type NewKey struct {
-	Tenant string
-	Role   identity.Role
-	// Connection is needed by a bot, optional for a hub, refused for others.
-	Connection string
-	Name       string    // for people
-	Expires    time.Time // zero: never
-}
-
-// APIKey is what is known of a key that was issued.
-type APIKey struct {
-	identity.Principal
-	Created time.Time
-	Expires time.Time // zero: never
-	Revoked time.Time // zero: it was not
-}
+type (
+	// NewKey is identity.NewKey.
+	NewKey = identity.NewKey
+	// APIKey is identity.APIKey.
+	APIKey = identity.APIKey
+)
 
 // stored is a key as it is checked.
 type stored struct {
