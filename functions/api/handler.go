@@ -16,7 +16,6 @@ import (
 	"handoff/domain/escid"
 	"handoff/domain/fault"
 	"handoff/domain/identity"
-	"handoff/domain/listing"
 	"handoff/domain/routing"
 	"handoff/events"
 	"handoff/infra/eventlog"
@@ -57,25 +56,19 @@ type Rules interface {
 	Find(ctx context.Context, stream events.StreamID, hash string) (*routing.RuleSet, error)
 }
 
-// Lists finds escalations.
-type Lists interface {
-	// Escalation returns the one whose id begins with prefix.
-	Escalation(ctx context.Context, tenant, prefix string) (listing.Escalation, error)
-	// ByCustomer returns the conversations with a customer, up to date with
-	// everything that was appended before the call.
-	ByCustomer(ctx context.Context, tenant, ref string) ([]events.StreamID, error)
-}
-
-// Handler carries out operations. Every field is needed. It is safe for
-// concurrent use.
+// Handler carries out operations. Every field is needed where nothing else is
+// said. It is safe for concurrent use.
 type Handler struct {
 	Ledger    *eventlog.Ledger
 	Keys      Keys
 	Destroyer Destroyer
 	Secrets   Secrets
 	Issuer    Issuer
+	APIKeys   APIKeys
 	Rules     Rules
 	Lists     Lists
+	Resender  Resender
+	NextTry   NextTry // nil: nobody knows
 	// CheckURL refuses endpoints that may not be reached, with a fault.
 	CheckURL func(ctx context.Context, url string) error
 	Now      func() time.Time

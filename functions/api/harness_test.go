@@ -23,6 +23,8 @@ func hub(connection string) identity.Principal {
 
 // around is what the function has around it.
 type around struct {
+	api.Lists // what a test does not ask for
+
 	made      map[string]bool // secrets and keys
 	customers map[string][]events.StreamID
 	rows      map[string]listing.Escalation // by the beginning of an id

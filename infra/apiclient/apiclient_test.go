@@ -196,7 +196,7 @@ func TestDeliveriesKeysAndServer(t *testing.T) {
 	t.Parallel()
 	ctx := t.Context()
 	d := listing.Delivery{ID: "d-1", Status: "parked"}
-	k := httpapi.Key{ID: "k-2", Role: "hub"}
+	k := identity.APIKey{Principal: identity.Principal{ID: "k-2", Role: identity.Hub}}
 	c := connect(t, httpapi.API{
 		Healthy: func(context.Context) error { return nil },
 		Deliveries: func(_ context.Context, _ identity.Principal, q listing.DeliveryQuery) ([]listing.Delivery, string, error) {
@@ -207,9 +207,11 @@ func TestDeliveriesKeysAndServer(t *testing.T) {
 			return d, nil, nil
 		},
 		Resend: func(context.Context, identity.Principal, string) (listing.Delivery, error) { return d, nil },
-		Keys:   func(context.Context, identity.Principal) ([]httpapi.Key, error) { return []httpapi.Key{k}, nil },
-		IssueKey: func(_ context.Context, _ identity.Principal, n httpapi.NewKey) (httpapi.Key, string, error) {
-			same(t, "new key", n, httpapi.NewKey{Role: "hub", Connection: "c", Name: "Desk", ValidFor: time.Hour}, nil)
+		Keys:   func(context.Context, identity.Principal) ([]identity.APIKey, error) { return []identity.APIKey{k}, nil },
+		IssueKey: func(_ context.Context, _ identity.Principal, n identity.NewKey) (identity.APIKey, string, error) {
+			same(t, "span", time.Until(n.Expires).Round(time.Minute), time.Hour, nil)
+			n.Expires = time.Time{}
+			same(t, "new key", n, identity.NewKey{Tenant: "default", Role: identity.Hub, Connection: "c", Name: "Desk"}, nil)
 			return k, "hk_new", nil
 		},
 		RevokeKey: func(context.Context, identity.Principal, string) error { return nil },
@@ -221,9 +223,9 @@ func TestDeliveriesKeysAndServer(t *testing.T) {
 	again, err := c.Resend(ctx, "d-1")
 	same(t, "resent", again, d, err)
 	keys, err := c.Keys(ctx)
-	same(t, "keys", keys, []httpapi.Key{k}, err)
+	same(t, "keys", keys, []httpapi.Key{{ID: "k-2", Role: "hub"}}, err)
 	issued, err := c.IssueKey(ctx, httpapi.NewKey{Role: "hub", Connection: "c", Name: "Desk", ValidFor: time.Hour})
-	same(t, "issued", issued, httpapi.IssuedKey{Key: k, Token: "hk_new"}, err)
+	same(t, "issued", issued, httpapi.IssuedKey{Key: keys[0], Token: "hk_new"}, err)
 	same(t, "revoked", c.RevokeKey(ctx, "k-2"), error(nil), nil)
 	same(t, "healthy", c.Healthy(ctx), error(nil), nil)
 	version, err := c.Version(ctx)

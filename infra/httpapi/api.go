@@ -61,8 +61,8 @@ type API struct {
 	Delivery   func(ctx context.Context, by identity.Principal, id string) (listing.Delivery, []events.Record, error)
 	Resend     func(ctx context.Context, by identity.Principal, id string) (listing.Delivery, error)
 
-	Keys      func(ctx context.Context, by identity.Principal) ([]Key, error)
-	IssueKey  func(ctx context.Context, by identity.Principal, k NewKey) (Key, string, error)
+	Keys      func(ctx context.Context, by identity.Principal) ([]identity.APIKey, error)
+	IssueKey  func(ctx context.Context, by identity.Principal, k identity.NewKey) (key identity.APIKey, token string, err error)
 	RevokeKey func(ctx context.Context, by identity.Principal, id string) error
 
 	// History yields a connection's facts as stored, its escalations included.
@@ -73,6 +73,7 @@ type API struct {
 	Facts  func(ctx context.Context, by identity.Principal, after int64) iter.Seq2[events.Record, error]
 	Verify func(ctx context.Context, by identity.Principal, against string) (Verified, error)
 
+	// Healthy returns why the server can't do its work, nil if it can.
 	Healthy func(ctx context.Context) error
 }
 
@@ -95,21 +96,3 @@ type (
 	// Request is conversation.Sending.
 	Request = conversation.Sending
 )
-
-// Key is an API key without its secret.
-type Key struct {
-	ID         string    `json:"id"`
-	Role       string    `json:"role"`
-	Connection string    `json:"connection_id,omitempty"`
-	Name       string    `json:"name,omitempty"`
-	CreatedAt  time.Time `json:"created_at"`
-	ExpiresAt  time.Time `json:"expires_at,omitzero"`
-}
-
-// NewKey asks for an API key.
-type NewKey struct {
-	Role       string        `json:"role"`
-	Connection string        `json:"connection_id,omitempty"`
-	Name       string        `json:"name,omitempty"`
-	ValidFor   time.Duration `json:"-"`
-}

@@ -211,13 +211,11 @@ func bindDeliveries(a *httpapi.API) {
 }
 
 func bindKeys(a *httpapi.API) {
-	k := httpapi.Key{ID: "mfrggzdf", Role: "bot", Connection: "store-bot", CreatedAt: now()}
-	a.Keys = func(context.Context, identity.Principal) ([]httpapi.Key, error) { return []httpapi.Key{k}, nil }
-	a.IssueKey = func(_ context.Context, _ identity.Principal, n httpapi.NewKey) (httpapi.Key, string, error) {
+	k := identity.APIKey{Principal: identity.Principal{ID: "mfrggzdf", Role: identity.Bot, Connection: "store-bot"}, Created: now()}
+	a.Keys = func(context.Context, identity.Principal) ([]identity.APIKey, error) { return []identity.APIKey{k}, nil }
+	a.IssueKey = func(_ context.Context, _ identity.Principal, n identity.NewKey) (identity.APIKey, string, error) {
 		k := k
-		if n.ValidFor > 0 {
-			k.ExpiresAt = now().Add(n.ValidFor)
-		}
+		k.Expires = n.Expires
 		return k, "hk_mfrggzdf_secret", nil
 	}
 	a.RevokeKey = func(context.Context, identity.Principal, string) error { return nil }

@@ -223,10 +223,10 @@ func (f *fake) bindRest(a *httpapi.API) {
 		return d, all, nil
 	}
 	a.Resend = func(context.Context, identity.Principal, string) (listing.Delivery, error) { return d, nil }
-	k := httpapi.Key{ID: "mfrggzdf", Role: "bot", Connection: "store-bot", CreatedAt: today()}
-	a.Keys = func(context.Context, identity.Principal) ([]httpapi.Key, error) { return []httpapi.Key{k}, nil }
-	a.IssueKey = func(_ context.Context, _ identity.Principal, n httpapi.NewKey) (httpapi.Key, string, error) {
-		return httpapi.Key{ID: "mfrggzdf", Role: n.Role, Connection: n.Connection, Name: n.Name, CreatedAt: today()}, "hk_mfrggzdf_secret", nil
+	k := identity.APIKey{Principal: identity.Principal{ID: "mfrggzdf", Role: identity.Bot, Connection: "store-bot"}, Created: today()}
+	a.Keys = func(context.Context, identity.Principal) ([]identity.APIKey, error) { return []identity.APIKey{k}, nil }
+	a.IssueKey = func(_ context.Context, _ identity.Principal, n identity.NewKey) (identity.APIKey, string, error) {
+		return identity.APIKey{Principal: identity.Principal{ID: "mfrggzdf", Role: n.Role, Connection: n.Connection, Name: n.Name}, Created: today()}, "hk_mfrggzdf_secret", nil
 	}
 	a.RevokeKey = func(context.Context, identity.Principal, string) error { return nil }
 	a.History = func(ctx context.Context, by identity.Principal, id string, after int64) iter.Seq2[events.Record, error] {

@@ -49,8 +49,8 @@ func (s *System) bind() {
 			Ledger: s.Ledger, Keys: keys, Fingerprints: keys, Router: s.rules, Now: c.Now, Log: c.Log, Lifetime: c.Lifetime,
 		},
 		api: &api.Handler{
-			Ledger: s.Ledger, Keys: keys, Destroyer: keys, Secrets: s.Vault, Issuer: keys.APIKeys(), Rules: s.rules,
-			Lists: lists{s}, Now: c.Now, Drain: c.Drain,
+			Ledger: s.Ledger, Keys: keys, Destroyer: keys, Secrets: s.Vault, Issuer: keys.APIKeys(), APIKeys: keys.APIKeys(),
+			Rules: s.rules, Lists: lists{s}, NextTry: s.nextTry, Now: c.Now, Drain: c.Drain,
 			CheckURL: func(ctx context.Context, url string) error { return safehttp.CheckURL(ctx, url, out) },
 		},
 		audit:               &auditreplay.Handler{Ledger: s.Ledger, Feed: s.Log, Walker: s.Log, Streams: keys},
@@ -65,6 +65,7 @@ func (s *System) bind() {
 			Sender: webhookout.NewSender(safehttp.NewClient(out), s.Vault, c.Version, c.Now),
 		},
 	}
+	b.api.Resender = b.deliver
 	b.disconnected = &disconnected.Handler{
 		Ledger: s.Ledger, Escalations: lists{s}, Settler: b.escalationRaised, Applications: b.connectionRequested,
 	}

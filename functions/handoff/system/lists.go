@@ -5,9 +5,7 @@ import (
 	"iter"
 	"time"
 
-	"handoff/domain/delivery"
 	"handoff/domain/fault"
-	"handoff/domain/identity"
 	"handoff/domain/listing"
 	"handoff/events"
 	"handoff/infra/directory"
@@ -65,89 +63,43 @@ func (l lists) Open(ctx context.Context, tenant, connection string, position int
 	}
 }
 
-func (l lists) escalations(ctx context.Context, by identity.Principal, q listing.EscalationQuery) ([]listing.Escalation, string, error) {
-	q.Tenant = by.Tenant
-	if by.Connection != "" {
-		q.Connection = by.Connection
-	}
+// Escalations implements api.Lists.
+func (l lists) Escalations(ctx context.Context, q listing.EscalationQuery) ([]listing.Escalation, string, error) {
 	if err := l.upToDate(ctx); err != nil {
 		return nil, "", err
 	}
 	return l.Directory.Escalations(ctx, q)
 }
 
-func (l lists) connections(ctx context.Context, by identity.Principal, q listing.ConnectionQuery) ([]listing.Connection, string, error) {
-	q.Tenant = by.Tenant
+// Connections implements api.Lists.
+func (l lists) Connections(ctx context.Context, q listing.ConnectionQuery) ([]listing.Connection, string, error) {
 	if err := l.upToDate(ctx); err != nil {
 		return nil, "", err
 	}
 	return l.Directory.Connections(ctx, q)
 }
 
-func (l lists) deliveries(ctx context.Context, by identity.Principal, q listing.DeliveryQuery) ([]listing.Delivery, string, error) {
-	q.Tenant = by.Tenant
-	if by.Connection != "" {
-		q.Connection = by.Connection
-	}
+// Deliveries implements api.Lists.
+func (l lists) Deliveries(ctx context.Context, q listing.DeliveryQuery) ([]listing.Delivery, string, error) {
 	if err := l.upToDate(ctx); err != nil {
 		return nil, "", err
 	}
-	rows, next, err := l.Directory.Deliveries(ctx, q)
-	for i := range rows {
-		if err == nil {
-			err = l.scheduled(ctx, &rows[i])
-		}
-	}
-	return rows, next, err
+	return l.Directory.Deliveries(ctx, q)
 }
 
-// scheduled says when a pending delivery is tried again, which only the queue
-// knows.
-func (l lists) scheduled(ctx context.Context, d *listing.Delivery) error {
-	if d.Status != string(delivery.Pending) {
-		return nil
-	}
-	stream, err := delivery.ParseName(d.ID)
-	if err != nil {
-		return err
-	}
-	row, found, err := l.queue.Find(ctx, stream)
-	if found && !row.Behind {
-		d.NextAt = row.Due
-	}
-	return err
-}
-
-// delivery returns a delivery and the facts that it consists of.
-func (l lists) delivery(ctx context.Context, by identity.Principal, id string) (listing.Delivery, []events.Record, error) {
+// Delivery implements api.Lists.
+func (l lists) Delivery(ctx context.Context, tenant, id string) (listing.Delivery, error) {
 	if err := l.upToDate(ctx); err != nil {
-		return listing.Delivery{}, nil, err
-	}
-	row, err := l.Directory.Delivery(ctx, by.Tenant, id)
-	if err == nil {
-		err = l.scheduled(ctx, &row)
-	}
-	if err != nil {
-		return listing.Delivery{}, nil, err
-	}
-	stream, err := delivery.ParseName(row.ID)
-	if err != nil {
-		return listing.Delivery{}, nil, err
-	}
-	var facts []events.Record
-	for r, err := range l.Log.Read(ctx, stream, 1) {
-		if err != nil {
-			return listing.Delivery{}, nil, err
-		}
-		facts = append(facts, r)
-	}
-	return row, facts, nil
-}
-
-func (l lists) resend(ctx context.Context, by identity.Principal, id string) (listing.Delivery, error) {
-	if _, err := l.bound.deliver.Resend(ctx, by, id); err != nil {
 		return listing.Delivery{}, err
 	}
-	row, _, err := l.delivery(ctx, by, id)
-	return row, err
+	return l.Directory.Delivery(ctx, tenant, id)
+}
+
+// nextTry says when a delivery is tried again, which only the queue knows.
+func (s *System) nextTry(ctx context.Context, id events.StreamID) (time.Time, error) {
+	row, found, err := s.queue.Find(ctx, id)
+	if !found || row.Behind {
+		return time.Time{}, err
+	}
+	return row.Due, err
 }
