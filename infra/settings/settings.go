@@ -69,6 +69,8 @@ type Setting struct {
 	// Client says that the command line uses it to call a server; the others
 	// are the server's.
 	Client bool
+	// Shared says that it means the same to the Lambda functions on AWS.
+	Shared bool
 }
 
 // Lookup returns the value of a setting by the name of its variable, and
@@ -125,12 +127,22 @@ func Table() []Setting {
 // Load returns the settings, or an Invalid fault settings-invalid that tells
 // everything that is wrong.
 func Load(lookup Lookup, home Home) (Settings, error) {
-	s := defaults(home)
+	return load(lookup, defaults(home), definitions())
+}
+
+// LoadShared is Load for a Lambda function: it reads the settings that are
+// shared and leaves the others at their defaults. Without files and a listener
+// there is no default for DataDir, KeyFile and PublicURL: they are empty.
+func LoadShared(lookup Lookup) (Settings, error) {
+	return load(lookup, defaults(Home{}), shared())
+}
+
+func load(lookup Lookup, s Settings, all []definition) (Settings, error) {
 	var wrong []fault.Problem
 	blame := func(d definition, why string) {
 		wrong = append(wrong, fault.Problem{Rule: d.Name, Detail: d.label() + ": " + why})
 	}
-	for _, d := range definitions() {
+	for _, d := range all {
 		if v, ok := lookup(d.Name); ok && v != "" {
 			if err := d.set(&s, v); err != nil {
 				blame(d, err.Error())

@@ -174,6 +174,30 @@ func TestFlagsComeBeforeVariables(t *testing.T) {
 	}
 }
 
+func TestALambdaReadsWhatIsShared(t *testing.T) {
+	t.Parallel()
+	values, all := samples(t)
+	got, err := settings.LoadShared(from(values))
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := load(t, nil)
+	want.DataDir, want.KeyFile = "", ""
+	want.PublicURL, want.Tenant, want.Allow, want.MaxBody = all.PublicURL, all.Tenant, all.Allow, all.MaxBody
+	want.Lifetime, want.Drain, want.DeliveryTimeout, want.LogLevel = all.Lifetime, all.Drain, all.DeliveryTimeout, all.LogLevel
+	if !reflect.DeepEqual(got, want) {
+		t.Errorf("settings = %#v\nwant %#v", got, want)
+	}
+}
+
+func TestALambdaHasNoFlags(t *testing.T) {
+	t.Parallel()
+	_, err := settings.LoadShared(from(map[string]string{"HANDOFF_DRAIN": "x"}))
+	if f := fault.Of(err); f == nil || !strings.HasPrefix(f.Detail, "HANDOFF_DRAIN: ") {
+		t.Errorf("error = %v, want one of HANDOFF_DRAIN alone", err)
+	}
+}
+
 func TestTheKeyIsNotShown(t *testing.T) {
 	t.Parallel()
 	s := load(t, map[string]string{"HANDOFF_API_KEY": "hk_1_secret"})

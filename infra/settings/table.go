@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/url"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -69,6 +70,21 @@ func (d definition) client() definition {
 	return d
 }
 
+// onAWS marks what the Lambda functions read too.
+func (d definition) onAWS() definition {
+	d.Shared = true
+	return d
+}
+
+// shared are the settings of Lambda functions, which have no flags.
+func shared() []definition {
+	all := slices.DeleteFunc(definitions(), func(d definition) bool { return !d.Shared })
+	for i := range all {
+		all[i].Flag = ""
+	}
+	return all
+}
+
 func definitions() []definition {
 	return []definition{
 		define("data-dir", "handoff in the user's data directory", "Directory with the event log and the sealed keys, made at the first start.", func(s *Settings, v string) error {
@@ -80,24 +96,24 @@ func definitions() []definition {
 			return nil
 		}).must(apart),
 		define("listen", "127.0.0.1:8480", "Address and port to listen on; the default is reached from this machine only.", setListen),
-		define("public-url", "http:// and the address listened on", "URL under which others reach the server; links in answers and events begin with it.", setPublicURL),
+		define("public-url", "http:// and the address listened on", "URL under which others reach the server; links in answers and events begin with it.", setPublicURL).onAWS(),
 		define("tenant", "default", "Name of the tenant that the first start makes.", func(s *Settings, v string) (err error) {
 			if s.Tenant = v; !connection.ValidID(v) {
 				err = fmt.Errorf("%q can't name a tenant; use 1 to 64 lower-case letters, digits and hyphens", v)
 			}
 			return err
-		}),
-		define("allow-private", "none", "Private addresses that webhooks may be sent to and transcripts read from: prefixes, addresses and host:port, separated by commas.", setAllow),
+		}).onAWS(),
+		define("allow-private", "none", "Private addresses that webhooks may be sent to and transcripts read from: prefixes, addresses and host:port, separated by commas.", setAllow).onAWS(),
 		define("max-body", "1MiB", "Largest body of a request.", func(s *Settings, v string) (err error) {
 			s.MaxBody, err = parseSize(v, 1<<10, 64<<20)
 			return err
-		}),
-		define("escalation-lifetime", "24h", "How long an escalation may stay open before it expires.", span(func(s *Settings) *time.Duration { return &s.Lifetime }, time.Second, 90*day)),
-		define("drain", "1h", "How long open escalations may still finish after a disconnect that says nothing of it.", span(func(s *Settings) *time.Duration { return &s.Drain }, time.Second, 90*day)),
-		define("delivery-timeout", "15s", "How long one attempt to deliver may take.", span(func(s *Settings) *time.Duration { return &s.DeliveryTimeout }, time.Second, 50*time.Second)),
+		}).onAWS(),
+		define("escalation-lifetime", "24h", "How long an escalation may stay open before it expires.", span(func(s *Settings) *time.Duration { return &s.Lifetime }, time.Second, 90*day)).onAWS(),
+		define("drain", "1h", "How long open escalations may still finish after a disconnect that says nothing of it.", span(func(s *Settings) *time.Duration { return &s.Drain }, time.Second, 90*day)).onAWS(),
+		define("delivery-timeout", "15s", "How long one attempt to deliver may take.", span(func(s *Settings) *time.Duration { return &s.DeliveryTimeout }, time.Second, 50*time.Second)).onAWS(),
 		define("delivery-total", "128", "Attempts to deliver that are under way at once.", count(func(s *Settings) *int { return &s.DeliveryTotal }, 4096)),
 		define("delivery-per-endpoint", "64", "Attempts of those that go to one endpoint, at most all of them.", count(func(s *Settings) *int { return &s.DeliveryPerEndpoint }, 4096)),
-		define("log-level", "info", "What is logged: debug, info, warn or error.", setLogLevel),
+		define("log-level", "info", "What is logged: debug, info, warn or error.", setLogLevel).onAWS(),
 		define("log-format", FormatText, "How it is logged: text or json.", func(s *Settings, v string) (err error) {
 			if s.LogFormat = v; v != FormatText && v != FormatJSON {
 				err = fmt.Errorf("%q is no format of the log; use text or json", v)
