@@ -79,7 +79,7 @@ func (h *Handler) reachable(ctx context.Context, by identity.Principal, ids []ev
 }
 
 // erase records the erasure, then destroys the keys. A crash between the two
-// is mended by FinishErasure, which is told of the fact.
+// is mended by functions/contexterased, which is told of the fact.
 func (h *Handler) erase(ctx context.Context, by identity.Principal, s eventlog.Stream, reason string) (facts int, err error) {
 	done, err := eventlog.Execute(ctx, h.Ledger, conversation.Decider, s, origin(by), func(conversation.State) (eh.Command, error) {
 		return conversation.Erase{To: conversation.To(s.ID), Reason: reason}, nil
@@ -99,16 +99,6 @@ func (h *Handler) erase(ctx context.Context, by identity.Principal, s eventlog.S
 		}
 	}
 	return facts, nil
-}
-
-// FinishErasure destroys the keys of what a ContextErased fact says is erased.
-// It may be called any number of times.
-func (h *Handler) FinishErasure(ctx context.Context, n events.Notification) error {
-	s, err := eventlog.State(ctx, h.Ledger, conversation.Decider, n.Stream)
-	if err != nil {
-		return err
-	}
-	return h.destroy(ctx, eventlog.Home(n), s.State.Erasures)
 }
 
 func (h *Handler) destroy(ctx context.Context, s eventlog.Stream, erasures int) error {

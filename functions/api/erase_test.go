@@ -46,22 +46,6 @@ func TestErasingOneConversation(t *testing.T) {
 	}
 }
 
-func TestErasingWhatACrashLeftHalfDone(t *testing.T) {
-	t.Parallel()
-	b, h := ready(t)
-	stream := escalated(b, &events.ContextErased{Generation: 0})
-	n := events.Notification{ID: "x", Stream: stream, Tenant: functiontest.Tenant, Connection: "store-bot", Type: "ContextErased"}
-	b.Twice(h.FinishErasure, n)
-	for o, err := range b.Ledger.ReadOpen(t.Context(), stream) {
-		if err != nil {
-			t.Fatal(err)
-		}
-		if o.HasSealed() && !o.Erased {
-			t.Errorf("%s can still be opened", o.ID())
-		}
-	}
-}
-
 func TestErasingOneCustomer(t *testing.T) {
 	t.Parallel()
 	b, h := ready(t)

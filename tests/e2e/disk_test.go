@@ -19,6 +19,7 @@ import (
 	"handoff/functions/appregistered"
 	"handoff/functions/channelenabled"
 	"handoff/functions/connectionrequested"
+	"handoff/functions/contexterased"
 	"handoff/functions/disconnected"
 	"handoff/functions/escalationraised"
 	"handoff/infra/genericdesk"
@@ -185,7 +186,7 @@ func (w *world) functions() map[string]func(context.Context, events.Notification
 		"ChannelEnabled":      (&channelenabled.Handler{Ledger: s.Ledger, Hub: desk}).Handle,
 		"EscalationRaised":    raised.Handle,
 		"Disconnected":        (&disconnected.Handler{Ledger: s.Ledger, Escalations: open{w}, Settler: raised, Applications: requested}).Handle,
-		"ContextErased":       (&api.Handler{Ledger: s.Ledger, Destroyer: s.Keyring}).FinishErasure,
+		"ContextErased":       (&contexterased.Handler{Ledger: s.Ledger, Destroyer: s.Keyring}).Handle,
 	}
 }
 

@@ -11,6 +11,7 @@ import (
 	"handoff/functions/auditreplay"
 	"handoff/functions/channelenabled"
 	"handoff/functions/connectionrequested"
+	"handoff/functions/contexterased"
 	"handoff/functions/deadline"
 	"handoff/functions/deliver"
 	"handoff/functions/disconnected"
@@ -34,6 +35,7 @@ type bound struct {
 	channelEnabled      *channelenabled.Handler
 	escalationRaised    *escalationraised.Handler
 	disconnected        *disconnected.Handler
+	contextErased       *contexterased.Handler
 	transcripts         *transcriptfetch.Handler
 	deadline            *deadline.Handler
 	deliver             *deliver.Handler
@@ -59,6 +61,7 @@ func (s *System) bind() {
 		channelEnabled:      &channelenabled.Handler{Ledger: s.Ledger, Hub: desk},
 		escalationRaised:    &escalationraised.Handler{Ledger: s.Ledger, Streams: keys, Router: s.rules, Now: c.Now, Drain: cmp.Or(c.Drain, api.DefaultDrain)},
 		transcripts:         &transcriptfetch.Handler{Ledger: s.Ledger, Now: c.Now, Fetcher: transcripthttp.Fetcher{Client: safehttp.NewClient(in)}},
+		contextErased:       &contexterased.Handler{Ledger: s.Ledger, Destroyer: keys},
 		deadline:            &deadline.Handler{Ledger: s.Ledger, Now: c.Now},
 		deliver: &deliver.Handler{
 			Ledger: s.Ledger, Streams: keys, Queue: s.queue, Now: c.Now, Builder: emission.Builder{Base: c.PublicURL},
@@ -86,7 +89,7 @@ func (s *System) functions() []subscription.Subscription {
 		on("disconnected", b.disconnected.Handle, "Disconnected"),
 		on("transcriptfetch", b.transcripts.Handle, "EscalationRaised"),
 		on("deliver", b.deliver.Handle, deliver.Types()...),
-		on("finisherasure", b.api.FinishErasure, "ContextErased"),
+		on("finisherasure", b.contextErased.Handle, "ContextErased"),
 	}
 }
 
