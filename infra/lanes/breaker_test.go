@@ -12,6 +12,7 @@ import (
 
 	"handoff/domain/delivery"
 	"handoff/domain/fault"
+	"handoff/infra/breaker"
 	"handoff/infra/lanes"
 )
 
@@ -39,7 +40,7 @@ func TestBreaker(t *testing.T) {
 		if all := d.events(); all[len(all)-1] != "log a@1" {
 			t.Errorf("another endpoint was held up: %q", all)
 		}
-		breakerIs(t, q, lanes.Open)
+		breakerIs(t, q, breaker.Open)
 		stop() // what it knows survives
 		stop = start()
 		time.Sleep(9 * time.Second)
@@ -63,12 +64,12 @@ func TestBreaker(t *testing.T) {
 		if n, left := len(d.events()), list(t, q, delivery.None); n != 5+9 || len(left) > 0 {
 			t.Errorf("%d attempts, left %q", n, left)
 		}
-		breakerIs(t, q, lanes.Closed)
+		breakerIs(t, q, breaker.Closed)
 		stop()
 	})
 }
 
-func breakerIs(t *testing.T, q *lanes.Queue, want lanes.BreakerState) {
+func breakerIs(t *testing.T, q *lanes.Queue, want breaker.State) {
 	t.Helper()
 	all, err := q.Endpoints(t.Context())
 	if err != nil || all[0].Breaker != want {
@@ -126,7 +127,7 @@ func TestErrorsOfOurOwn(t *testing.T) {
 		if err != nil || len(rows) != 1 || rows[0].Status != delivery.Parked || rows[0].Code != "fact-not-found" {
 			t.Errorf("rows = %+v, %v, want b@1 parked", rows, err)
 		}
-		breakerIs(t, q, lanes.Closed)
+		breakerIs(t, q, breaker.Closed)
 	})
 }
 

@@ -6,6 +6,7 @@ import (
 
 	"zombiezen.com/go/sqlite"
 
+	"handoff/infra/breaker"
 	"handoff/infra/sqlitedb"
 )
 
@@ -13,11 +14,11 @@ import (
 const batch = 256
 
 // endpoint is what the running queue knows of one endpoint. Only its loop
-// touches it, the breaker excepted.
+// touches it, the gate excepted.
 type endpoint struct {
 	key
 	id       int64
-	breaker  breaker
+	gate     gate
 	ready    []entry         // fetched, due and not begun
 	claimed  map[int64]claim // by seq: those that are ready or under way
 	inflight int
@@ -38,12 +39,12 @@ func (e *endpoint) refill(ctx context.Context, q *Queue, now time.Time) error {
 	if !e.next.IsZero() && !now.Before(e.next) {
 		e.stale, e.next = true, time.Time{}
 	}
-	state := e.breaker.state(now)
-	if !e.stale || len(e.ready) > 0 || e.inflight >= q.o.PerEndpoint || state == Open {
+	state := e.gate.state(now)
+	if !e.stale || len(e.ready) > 0 || e.inflight >= q.o.PerEndpoint || state == breaker.Open {
 		return nil
 	}
 	sql := selectDue
-	if state == HalfOpen {
+	if state == breaker.HalfOpen {
 		sql = selectOldest
 	}
 	limit, found := batch+len(e.claimed), 0
@@ -79,7 +80,7 @@ func (e *endpoint) begin(perEndpoint int, now time.Time) (it entry, probe, ok bo
 		return entry{}, false, false
 	}
 	it = e.ready[0]
-	ok, probe = e.breaker.admit(now)
+	ok, probe = e.gate.admit(now)
 	if !ok && now.Before(it.expires) { // what expired has its last attempt all the same
 		return entry{}, false, false
 	}
@@ -94,7 +95,7 @@ func (e *endpoint) ended(f finished, now time.Time) {
 	e.stale = e.stale || e.claimed[f.seq].outrun // what was fetched of it was passed over
 	delete(e.claimed, f.seq)
 	e.dueAt(f.retryAt)
-	if e.breaker.state(now) != Closed {
+	if e.gate.state(now) != breaker.Closed {
 		e.putBack()
 	} else if f.next != nil {
 		e.take(*f.next)
@@ -121,11 +122,11 @@ func (e *endpoint) putBack() {
 
 // wakeAt returns when the endpoint is to be looked at if nothing happens before.
 func (e *endpoint) wakeAt(now time.Time) time.Time {
-	if e.breaker.state(now) == Open {
+	if e.gate.state(now) == breaker.Open {
 		if !e.stale && len(e.ready) == 0 && e.next.IsZero() {
 			return time.Time{}
 		}
-		return e.breaker.save().until
+		return e.gate.save().Until
 	}
 	return e.next
 }

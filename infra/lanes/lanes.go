@@ -26,6 +26,7 @@ import (
 	"zombiezen.com/go/sqlite"
 
 	"handoff/domain/delivery"
+	"handoff/infra/breaker"
 	"handoff/infra/sqlitedb"
 )
 
@@ -50,7 +51,7 @@ type Options struct {
 
 func (o Options) withDefaults() Options {
 	o.Total, o.PerEndpoint = cmp.Or(o.Total, 128), cmp.Or(o.PerEndpoint, 64)
-	o.Failures = cmp.Or(o.Failures, 5)
+	o.Failures = cmp.Or(o.Failures, breaker.DefaultThreshold)
 	o.Timeout, o.Grace = cmp.Or(o.Timeout, time.Minute), cmp.Or(o.Grace, 10*time.Second)
 	return o
 }

@@ -9,6 +9,7 @@ import (
 
 	"handoff/domain/delivery"
 	"handoff/events"
+	"handoff/infra/breaker"
 	"handoff/infra/sqlitedb"
 )
 
@@ -81,7 +82,7 @@ func scanRow(s *sqlite.Stmt) Row {
 // Endpoint is how an endpoint does.
 type Endpoint struct {
 	Tenant, Connection, ID string
-	Breaker                BreakerState
+	Breaker                breaker.State
 	// Until is when an open breaker lets the next attempt through.
 	Until           time.Time
 	Pending, Parked int
@@ -94,10 +95,10 @@ func (q *Queue) Endpoints(ctx context.Context) ([]Endpoint, error) {
 	place := make(map[int64]int)
 	err := q.db.Read(ctx, func(conn *sqlite.Conn) error {
 		err := sqlitedb.Query(conn, allEndpoints, func(s *sqlite.Stmt) {
-			b := breaker{until: sqlitedb.Instant(s.ColumnInt64(6))}
+			b := breaker.Breaker{Until: sqlitedb.Instant(s.ColumnInt64(6))}
 			place[s.ColumnInt64(0)] = len(all)
 			all = append(all, Endpoint{
-				Tenant: s.ColumnText(1), Connection: s.ColumnText(2), ID: s.ColumnText(3), Breaker: b.state(now), Until: b.until,
+				Tenant: s.ColumnText(1), Connection: s.ColumnText(2), ID: s.ColumnText(3), Breaker: b.At(now), Until: b.Until,
 			})
 		})
 		if err != nil {

@@ -11,6 +11,7 @@ import (
 
 	"handoff/domain/delivery"
 	"handoff/domain/fault"
+	"handoff/infra/breaker"
 	"handoff/infra/sqlitedb"
 )
 
@@ -80,8 +81,8 @@ func (l *loop) load(ctx context.Context) error {
 				return
 			}
 			e := &endpoint{key: k, id: s.ColumnInt64(0), claimed: make(map[int64]claim), stale: true}
-			e.breaker.threshold = l.o.Failures
-			e.breaker.restore(saved{s.ColumnInt(4), s.ColumnInt(5), sqlitedb.Instant(s.ColumnInt64(6))})
+			e.gate.threshold = l.o.Failures
+			e.gate.restore(breaker.Breaker{Failures: s.ColumnInt(4), Trips: s.ColumnInt(5), Until: sqlitedb.Instant(s.ColumnInt64(6))})
 			l.endpoints[k] = e
 			l.order = append(l.order, e)
 		})
@@ -231,18 +232,18 @@ func (l *loop) failed(d done, last bool, err error) done {
 
 // learn tells the breaker of an attempt. It returns the breaker if it is to be
 // saved.
-func (l *loop) learn(e *endpoint, tried bool, o delivery.Outcome, probe bool) *saved {
+func (l *loop) learn(e *endpoint, tried bool, o delivery.Outcome, probe bool) *breaker.Breaker {
 	if !tried {
 		if probe {
-			e.breaker.release()
+			e.gate.release()
 		}
 		return nil
 	}
-	if !e.breaker.record(o.Delivered(), probe, l.now()) {
+	if !e.gate.record(o.Delivered(), probe, l.now()) {
 		return nil
 	}
-	s := e.breaker.save()
-	slog.WarnContext(l.ctx, "breaker changed", "endpoint", e.endpoint, "connection_id", e.connection, "state", e.breaker.state(l.now()), "until", s.until)
+	s := e.gate.save()
+	slog.WarnContext(l.ctx, "breaker changed", "endpoint", e.endpoint, "connection_id", e.connection, "state", e.gate.state(l.now()), "until", s.Until)
 	return &s
 }
 

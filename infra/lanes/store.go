@@ -7,6 +7,7 @@ import (
 
 	"handoff/domain/delivery"
 	"handoff/events"
+	"handoff/infra/breaker"
 	"handoff/infra/sqlitedb"
 )
 
@@ -64,7 +65,7 @@ type done struct {
 	status   delivery.Status
 	retryAt  time.Time
 	outcome  delivery.Outcome
-	breaker  *saved // where it changed
+	breaker  *breaker.Breaker // where it changed
 }
 
 // finish writes what became of an item. It returns when a pending item is due,
@@ -81,7 +82,7 @@ func finish(conn *sqlite.Conn, d done, now time.Time) (due time.Time, next *entr
 			d.seq, int64(d.tries), d.outcome.Code, int64(d.outcome.Status), d.retryAt, int64(d.errors), d.puts, now)
 	}
 	if b := d.breaker; err == nil && b != nil {
-		err = sqlitedb.Exec(conn, updateEndpoint, d.endpoint, int64(b.failures), int64(b.trips), b.until)
+		err = sqlitedb.Exec(conn, updateEndpoint, d.endpoint, int64(b.Failures), int64(b.Trips), b.Until)
 	}
 	if err != nil || d.status == delivery.Pending {
 		return due, nil, err
