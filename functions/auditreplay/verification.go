@@ -5,14 +5,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"time"
 
-	"handoff/domain"
 	"handoff/domain/audit"
-	"handoff/domain/connection"
-	"handoff/domain/conversation"
-	"handoff/domain/delivery"
-	"handoff/domain/reservation"
+	"handoff/domain/refold"
 	"handoff/events"
 	"handoff/infra/eventlog"
 )
@@ -37,7 +32,7 @@ type stream struct {
 	head   eventlog.Head
 	now    eventlog.Head // at last
 	past   eventlog.Head // at the earlier head's position
-	fold   folder
+	fold   refold.Folder
 	last   events.Record // without its bytes
 	ends   bool          // last is where the stored head says that the stream ends
 	broken bool
@@ -46,7 +41,7 @@ type stream struct {
 func (v *verification) check(ctx context.Context, s eventlog.Step) error {
 	if s.Stream != v.stream.id {
 		v.endStream()
-		v.stream = stream{id: s.Stream, fold: newFolder(s.Kind, s.Stream)}
+		v.stream = stream{id: s.Stream, fold: refold.New(s.Kind, s.Stream)}
 	}
 	if s.Version == 0 {
 		v.breach(s.Record, "head-differs", "A head is stored for the stream, and not one of its facts.")
@@ -145,28 +140,4 @@ func (v *verification) endStream() {
 	v.out.Streams++
 	v.now = appendLeaf(v.now, v.stream.id, v.stream.now)
 	v.past = appendLeaf(v.past, v.stream.id, v.stream.past)
-}
-
-// folder folds the facts of one stream.
-type folder interface {
-	Fold(f events.Fact)
-	CarriedState() ([]byte, int, error)
-}
-
-func newFolder(k events.Kind, id events.StreamID) folder {
-	switch k {
-	case events.KindConnection:
-		return fold(connection.Decider, id)
-	case events.KindReservation:
-		return fold(reservation.Decider, id)
-	case events.KindConversation:
-		return fold(conversation.Decider, id)
-	case events.KindDelivery:
-		return fold(delivery.Decider, id)
-	}
-	return nil
-}
-
-func fold[S any](d domain.Decider[S], id events.StreamID) folder {
-	return d.NewAggregate(id, time.Time{})
 }

@@ -1,0 +1,16 @@
+package eventlog
+
+// Change is what a log's stream of changes tells of one item that was stored.
+type Change struct {
+	// Sequence is the change's place in the stream.
+	Sequence string
+	// Stored says that a new commit was stored. Anything else, such as one that
+	// was replaced or removed, nobody may do.
+	Stored bool
+	Commit
+	// Imported marks a commit that was copied from another log.
+	Imported bool
+	// Err is why the item can't be read as a commit, or is not what was
+	// appended. Then of Commit there is at most what names it.
+	Err error
+}
