@@ -10,6 +10,7 @@ import (
 	"iter"
 	"net/url"
 	"strconv"
+	"strings"
 	"time"
 
 	"handoff/events"
@@ -57,33 +58,67 @@ func (c *Client) Facts(ctx context.Context, r Reading) iter.Seq2[events.Record, 
 
 var errSilence = errors.New("the stream brought nothing for too long")
 
+// facts reads a stream, or its pages where the server can't stream.
 func (c *Client) facts(ctx context.Context, path string, how Reading) iter.Seq2[events.Record, error] {
-	r := get(path)
-	r.query = url.Values{"after": {strconv.FormatInt(how.After, 10)}, "sealed": {strconv.FormatBool(how.Sealed)}}
 	return func(yield func(events.Record, error) bool) {
-		ctx, cancel := context.WithCancelCause(ctx)
-		defer cancel(nil)
-		alarm := time.AfterFunc(Silence, func() { cancel(errSilence) })
-		defer alarm.Stop()
-		answer, err := c.send(ctx, r)
-		if err != nil {
-			yield(events.Record{}, err)
-			return
-		}
-		defer func() { _ = answer.Body.Close() }()
-		in := bufio.NewReaderSize(answer.Body, 64<<10)
-		for {
-			rec, err := c.next(ctx, r, in)
-			if errors.Is(err, errEnd) {
-				return
+		for more := true; more; {
+			r := get(path)
+			r.query = url.Values{"after": {strconv.FormatInt(how.After, 10)}, "sealed": {strconv.FormatBool(how.Sealed)}}
+			next, err := c.page(ctx, r, yield)
+			if err == nil && next > 0 && next <= how.After {
+				err = fmt.Errorf("%s %s: the page after position %d is told to be after %d", r.method, r.path, how.After, next)
 			}
-			alarm.Stop() // the caller takes the time that it needs
-			if !yield(rec, err) || err != nil {
-				return
+			if err != nil && !errors.Is(err, errEnough) {
+				yield(events.Record{}, err)
 			}
-			alarm.Reset(Silence)
+			how.After, more = next, err == nil && next > 0
 		}
 	}
+}
+
+// page reads one answer with facts, and returns the position after which the
+// next one begins, 0 after the last. What yield did not want ends it with
+// errEnough.
+func (c *Client) page(ctx context.Context, r request, yield func(events.Record, error) bool) (next int64, err error) {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	alarm := time.AfterFunc(Silence, func() { cancel(errSilence) })
+	defer alarm.Stop()
+	answer, err := c.send(ctx, r)
+	if err != nil {
+		return 0, err
+	}
+	defer func() { _ = answer.Body.Close() }()
+	in := bufio.NewReaderSize(answer.Body, 64<<10)
+	for {
+		rec, err := c.next(ctx, r, in)
+		if errors.Is(err, errEnd) {
+			return nextAfter(answer.Header.Values("Link")), nil
+		}
+		if err != nil {
+			return 0, err
+		}
+		alarm.Stop() // the caller takes the time that it needs
+		if !yield(rec, nil) {
+			return 0, errEnough
+		}
+		alarm.Reset(Silence)
+	}
+}
+
+var errEnough = errors.New("the caller wants no more")
+
+// nextAfter returns where the next page begins, 0 if there is none. Of a link
+// only the position counts: the key goes to no address but the server's.
+func nextAfter(links []string) int64 {
+	for _, l := range links {
+		target, rel, _ := strings.Cut(strings.TrimPrefix(l, "<"), ">")
+		if u, err := url.Parse(target); err == nil && strings.Contains(rel, `rel="next"`) {
+			n, _ := strconv.ParseInt(u.Query().Get("after"), 10, 64) // 0 is no page
+			return n
+		}
+	}
+	return 0
 }
 
 var errEnd = errors.New("the stream ended as it should")

@@ -97,6 +97,48 @@ func TestFactsAreReadAsTheyAreStored(t *testing.T) {
 	}
 }
 
+func TestPagesOfFactsAreReadToTheEnd(t *testing.T) {
+	t.Parallel()
+	facts := stream(7, nil)
+	api := httpapi.API{Facts: func(_ context.Context, _ identity.Principal, after int64) iter.Seq2[events.Record, error] {
+		return facts(after)
+	}}
+	for _, size := range []int{1, 150_000, 1 << 20} {
+		requests := 0
+		conf := httpapi.Config{Now: time.Now, FactsBytes: size, Authenticate: func(context.Context, string) (identity.Principal, error) {
+			requests++
+			return identity.Principal{ID: "k", Tenant: "default", Role: identity.Auditor}, nil
+		}}
+		next := int64(3)
+		for r, err := range open(t, httpapi.New(api, conf)).Facts(t.Context(), apiclient.Reading{After: 2, Sealed: true}) {
+			same(t, "fact", r, record(next), err)
+			next++
+		}
+		if next != 8 || (requests > 1) != (size < 1<<20) {
+			t.Errorf("%d bytes a page: read up to %d with %d requests, want 7", size, next-1, requests)
+		}
+	}
+}
+
+func TestPagesThatGoInCirclesEnd(t *testing.T) {
+	t.Parallel()
+	page := whole(t, 2)
+	c := open(t, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Link", `<https://elsewhere.example/v1/facts?after=2>; rel="next"`) // and no key goes there
+		_, _ = w.Write(page)
+	}))
+	n := 0
+	var last error
+	for _, err := range c.Facts(t.Context(), apiclient.Reading{}) {
+		if last = err; err == nil {
+			n++
+		}
+	}
+	if n != 4 || last == nil {
+		t.Errorf("read %d facts and then %v, want two pages of two and an error", n, last)
+	}
+}
+
 func TestStreamsThatBreak(t *testing.T) {
 	t.Parallel()
 	whole := whole(t, 2)

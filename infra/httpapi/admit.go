@@ -139,11 +139,20 @@ func ambiguous(detail string) error {
 	return fault.New(fault.Invalid, "credentials-ambiguous", detail)
 }
 
-// admitRaise reads the body of a hand-off and proves who sent it, before
-// anything of it is parsed: by a key, which is checked before the body is read,
-// or by a signature over the raw body. Both at once are refused, since it would
-// be unclear which of them counts.
+// admitRaise reads the body of a hand-off, proves who sent it, and takes a
+// place for it. Nothing of it is parsed before.
 func (s *server) admitRaise(x *exchange, r *http.Request) ([]byte, error) {
+	body, err := s.proveRaise(x, r)
+	if err != nil {
+		return nil, err
+	}
+	return body, s.enter(x)
+}
+
+// proveRaise finds out who hands over: by a key, which is checked before the
+// body is read, or by a signature over the raw body. Both at once are refused,
+// since it would be unclear which of them counts.
+func (s *server) proveRaise(x *exchange, r *http.Request) ([]byte, error) {
 	signed := r.Header.Get(standardwebhooks.HeaderSignature) != ""
 	_, keyed := r.Header["Authorization"]
 	switch {

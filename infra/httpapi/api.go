@@ -66,6 +66,8 @@ type API struct {
 	RevokeKey func(ctx context.Context, by identity.Principal, id string) error
 
 	// History yields a connection's facts as stored, its escalations included.
+	// A record without a type, here and in Facts, is no fact: it only says that
+	// there is none of the caller's up to its position.
 	History func(ctx context.Context, by identity.Principal, connection string, after int64) iter.Seq2[events.Record, error]
 	// StateAt rebuilds a connection and its escalations as they were.
 	StateAt func(ctx context.Context, by identity.Principal, connection string, at time.Time) (Past, error)

@@ -2,6 +2,7 @@ package httpapi
 
 import (
 	"bufio"
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"iter"
@@ -56,10 +57,16 @@ func (s *server) stream(x *exchange, r *http.Request, facts func(after int64) it
 		x.WriteHeader(http.StatusOK)
 		return nil
 	}
+	if s.FactsBytes > 0 {
+		return s.factsPage(x, r, facts(after), sealed == "true")
+	}
 	out := s.newLines(x)
 	for rec, err := range facts(after) {
 		if err != nil && out.count == 0 {
 			return err
+		}
+		if err == nil && isMark(rec) {
+			continue
 		}
 		if err != nil {
 			x.err = err
@@ -76,6 +83,38 @@ func (s *server) stream(x *exchange, r *http.Request, facts func(after int64) it
 		x.WriteHeader(http.StatusOK)
 	}
 	return out.flush()
+}
+
+// isMark reports whether a record is no fact, and says only how far was read.
+func isMark(r events.Record) bool { return r.Type == "" }
+
+// factsPage answers with facts up to the bounds. If there may be more, a Link
+// goes on after the last position that was read, be it of a fact or not.
+func (s *server) factsPage(x *exchange, r *http.Request, facts iter.Seq2[events.Record, error], sealed bool) error {
+	var page bytes.Buffer
+	began := s.Now()
+	for rec, err := range facts {
+		if err != nil {
+			return err // nothing was sent, so it is a problem as always
+		}
+		if !isMark(rec) {
+			line, err := json.Marshal(StoredFactOf(rec, sealed))
+			if err != nil {
+				return fmt.Errorf("write a fact: %w", err)
+			}
+			if page.Len() > 0 && page.Len()+len(line) >= s.FactsBytes {
+				s.linkNext(x, r, "after", strconv.FormatInt(rec.Position-1, 10))
+				break
+			}
+			page.Write(append(line, '\n'))
+		}
+		if s.FactsTime > 0 && s.Now().Sub(began) >= s.FactsTime {
+			s.linkNext(x, r, "after", strconv.FormatInt(rec.Position, 10))
+			break
+		}
+	}
+	x.body(http.StatusOK, MediaFacts, page.Bytes())
+	return nil
 }
 
 func position(q url.Values) (int64, error) {

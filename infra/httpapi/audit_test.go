@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -185,4 +186,81 @@ func TestStateAtAnInstant(t *testing.T) {
 			t.Errorf("at = %v (%v), want %v", past.At, err, want)
 		}
 	}
+}
+
+func TestFactsComeInPagesWhereNothingCanBeStreamed(t *testing.T) {
+	t.Parallel()
+	size := len(call(t, serve(nil), "auditor", "GET", "/v1/facts?after=2&sealed=true", "").Body.String()) // of one fact
+	for name, c := range map[string]struct {
+		bytes int
+		time  time.Duration
+		marks bool // between facts it is said how far was read
+		want  []int
+		last  int64 // position
+	}{
+		"two facts fit":              {bytes: 2 * size, want: []int{2, 1}, last: 3},
+		"none fits, and one is sent": {bytes: 1, want: []int{1, 1, 1}, last: 3},
+		"all fit":                    {bytes: 4 * size, want: []int{3}, last: 3},
+		"the time is short":          {bytes: 4 * size, time: time.Nanosecond, want: []int{1, 1, 1, 0}, last: 3},
+		"it takes time to find one":  {bytes: 4 * size, time: time.Nanosecond, marks: true, want: []int{0, 1, 0, 1, 0, 1, 0}, last: 6},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			h := serve(func(a *httpapi.API, conf *httpapi.Config) {
+				conf.FactsBytes, conf.FactsTime = c.bytes, c.time
+				var calls time.Duration
+				conf.Now = func() time.Time { calls++; return now().Add(calls) }
+				a.Facts = func(_ context.Context, _ identity.Principal, after int64) iter.Seq2[events.Record, error] {
+					return marked(after, c.marks)
+				}
+			})
+			var got []int
+			var positions []int64
+			for at := "/v1/facts?sealed=true"; at != ""; {
+				w := call(t, h, "auditor", "GET", at, "")
+				expect(t, w, http.StatusOK, "")
+				page := facts(t, w.Body.Bytes())
+				for _, f := range page {
+					positions = append(positions, f.Position)
+				}
+				got, at = append(got, len(page)), nextLink(w)
+			}
+			if !slices.Equal(got, c.want) || len(positions) != 3 || positions[2] != c.last {
+				t.Errorf("pages of %v facts with positions %v, want %v up to %d", got, positions, c.want, c.last)
+			}
+		})
+	}
+}
+
+// marked yields three facts after a position, or every second one with marks
+// at the others.
+func marked(after int64, marks bool) iter.Seq2[events.Record, error] {
+	return func(yield func(events.Record, error) bool) {
+		for r := range history(after, 6, nil) {
+			if marks && r.Position%2 == 1 {
+				r = events.Record{Position: r.Position}
+			}
+			if !marks && r.Position > 3 || !yield(r, nil) {
+				return
+			}
+		}
+	}
+}
+
+// nextLink returns what Link says of the next page, below the server's address.
+func nextLink(w *httptest.ResponseRecorder) string {
+	target, _, _ := strings.Cut(strings.TrimPrefix(w.Header().Get("Link"), "<"), ">")
+	return strings.TrimPrefix(target, publicURL)
+}
+
+func TestAPageOfFactsThatBreaksIsAProblem(t *testing.T) {
+	t.Parallel()
+	h := serve(func(a *httpapi.API, c *httpapi.Config) {
+		c.FactsBytes = 1 << 20
+		a.Facts = func(context.Context, identity.Principal, int64) iter.Seq2[events.Record, error] {
+			return history(0, 2, fault.New(fault.Unavailable, "aws-unavailable", "Try again."))
+		}
+	})
+	w := call(t, h, "auditor", "GET", "/v1/facts", "")
+	expect(t, w, http.StatusServiceUnavailable, "aws-unavailable")
 }

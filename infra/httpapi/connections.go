@@ -35,7 +35,7 @@ func (s *server) connect(x *exchange, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	x.Header().Set("Location", s.url("/v1/connections/"+c.ID))
+	x.Header().Set("Location", s.url(r, "/v1/connections/"+c.ID))
 	return x.connection(http.StatusAccepted, c.State, c)
 }
 

@@ -26,6 +26,7 @@ type exchange struct {
 	err     error // for the log
 	stack   []byte
 	aborted bool // the answer breaks off
+	placed  bool // it has one of the server's places
 }
 
 func newExchange(w http.ResponseWriter) *exchange {

@@ -19,8 +19,8 @@ type Raised struct {
 	WhyURL    string `json:"why_url"`
 }
 
-func (s *server) raised(a conversation.Answer) Raised {
-	at := s.url("/v1/escalations/" + a.EscalationID)
+func (s *server) raised(r *http.Request, a conversation.Answer) Raised {
+	at := s.url(r, "/v1/escalations/"+a.EscalationID)
 	return Raised{Answer: a, StatusURL: at + "/status", WhyURL: at + "/why"}
 }
 
@@ -41,8 +41,8 @@ func (s *server) raise(x *exchange, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	x.Header().Set("Location", s.url("/v1/escalations/"+a.EscalationID))
-	return x.json(http.StatusAccepted, s.raised(a))
+	x.Header().Set("Location", s.url(r, "/v1/escalations/"+a.EscalationID))
+	return x.json(http.StatusAccepted, s.raised(r, a))
 }
 
 // handOver raises. An Idempotency-Key stands for a conversation id that is
@@ -107,7 +107,7 @@ func (s *server) activities(x *exchange, r *http.Request) error {
 		if err != nil {
 			return err
 		}
-		answers[i] = s.raised(a)
+		answers[i] = s.raised(r, a)
 	}
 	return x.json(http.StatusAccepted, RaisedSet{Escalations: answers})
 }

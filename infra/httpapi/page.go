@@ -39,11 +39,17 @@ func pageOf(q url.Values) (listing.Page, error) {
 // writePage answers with a page and, if there is more, a Link to it (RFC 8288).
 func writePage[T any](s *server, x *exchange, r *http.Request, rows []T, next string) error {
 	if next != "" {
-		q := r.URL.Query()
-		q.Set("cursor", next)
-		x.Header().Set("Link", "<"+s.url(r.URL.EscapedPath())+"?"+q.Encode()+`>; rel="next"`)
+		s.linkNext(x, r, "cursor", next)
 	}
 	return x.json(http.StatusOK, Page[T]{Items: notNil(rows), Next: next})
+}
+
+// linkNext says that the same with another value of a parameter is the next
+// page (RFC 8288).
+func (s *server) linkNext(x *exchange, r *http.Request, name, value string) {
+	q := r.URL.Query()
+	q.Set(name, value)
+	x.Header().Set("Link", "<"+s.url(r, r.URL.EscapedPath())+"?"+q.Encode()+`>; rel="next"`)
 }
 
 // notNil returns a list that is [] in JSON and never null.

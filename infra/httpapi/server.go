@@ -34,8 +34,20 @@ type Config struct {
 	// MaxBody limits a request's body in bytes; 0 means DefaultMaxBody.
 	MaxBody int64
 	// PublicURL begins the links in answers, such as https://handoff.example;
-	// empty: links have a path only.
+	// empty: URLOf says for each request with what they begin.
 	PublicURL string
+	// URLOf returns the address at which a request arrived, without a slash at
+	// its end; nil: nobody knows, and links have a path only.
+	URLOf func(r *http.Request) string
+	// FactsBytes and FactsTime bound an answer with facts, for a server that
+	// can't stream: it ends before it is larger than so many bytes, and once
+	// it took so long, and a Link to the rest comes with it. 0: all facts are
+	// streamed.
+	FactsBytes int
+	FactsTime  time.Duration
+	// MaxConcurrent limits how many requests are worked on at once; one more is
+	// told to come back. 0: no limit.
+	MaxConcurrent int
 	// Version is told by /v1/version.
 	Version string
 }
@@ -43,8 +55,9 @@ type Config struct {
 // server answers requests. It is safe for concurrent use.
 type server struct {
 	Config
-	api API
-	mux *http.ServeMux
+	api    API
+	mux    *http.ServeMux
+	places chan struct{} // taken by the requests that are worked on; nil: no limit
 }
 
 // New returns a handler that serves the operations of api that are bound.
@@ -57,6 +70,9 @@ func New(api API, c Config) http.Handler {
 		c.Log = slog.New(slog.DiscardHandler)
 	}
 	s := &server{Config: c, api: api, mux: http.NewServeMux()}
+	if c.MaxConcurrent > 0 {
+		s.places = make(chan struct{}, c.MaxConcurrent)
+	}
 	allowed := make(map[string][]string)
 	for _, rt := range s.bound() {
 		s.mux.HandleFunc(rt.method+" "+rt.path, s.mount(rt))
@@ -74,6 +90,7 @@ func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	began := s.Now()
 	x := newExchange(w)
 	s.guard(x, r)
+	s.leave(x)
 	s.record(x, r, s.Now().Sub(began))
 	if x.aborted {
 		panic(http.ErrAbortHandler) // so that net/http breaks the connection off
@@ -122,6 +139,11 @@ func (s *server) serve(rt route, x *exchange, r *http.Request) error {
 	}
 	if err := rt.checkQuery(r.URL); err != nil {
 		return err
+	}
+	if rt.reach != reachOpen && rt.reach != reachIntake { // which enters when the body is read
+		if err := s.enter(x); err != nil {
+			return err
+		}
 	}
 	return rt.handle(x, r)
 }
@@ -173,7 +195,12 @@ func outcomeOf(ctx context.Context, err error) (slog.Level, []slog.Attr) {
 }
 
 // url returns the link to a path.
-func (s *server) url(path string) string { return s.PublicURL + path }
+func (s *server) url(r *http.Request, path string) string {
+	if s.PublicURL == "" && s.URLOf != nil {
+		return s.URLOf(r) + path
+	}
+	return s.PublicURL + path
+}
 
 func notFound() error {
 	return fault.New(fault.NotFound, "not-found", "There is nothing at this address. What there is stands in /v1/openapi.yaml.")
