@@ -1,5 +1,7 @@
 package eventlog
 
+import "handoff/events"
+
 // Change is what a log's stream of changes tells of one item that was stored.
 type Change struct {
 	// Sequence is the change's place in the stream.
@@ -13,4 +15,12 @@ type Change struct {
 	// Err is why the item can't be read as a commit, or is not what was
 	// appended. Then of Commit there is at most what names it.
 	Err error
+}
+
+// Poison says which commit nobody can be told of, and why. Nothing private is in
+// it.
+type Poison struct {
+	Stream  events.StreamID `json:"stream"`
+	Version int             `json:"version"` // of the commit's first fact
+	Reason  string          `json:"reason"`  // a stable code
 }
