@@ -25,6 +25,7 @@ import (
 	"handoff/infra/eventlog"
 	"handoff/infra/eventlog/sqlitelog"
 	"handoff/infra/keyring"
+	"handoff/infra/keyring/sqlitekeys"
 	"handoff/infra/lanes"
 	"handoff/infra/safehttp"
 	"handoff/infra/sqlitedb"
@@ -57,7 +58,7 @@ func (w *whole) open() {
 	w.must(err)
 	master, err := keyring.NewMasterKey([]byte("0123456789abcdef0123456789abcdef"))
 	w.must(err)
-	ring, err := keyring.Open(ctx, w.dir, master, time.Now)
+	ring, err := sqlitekeys.Open(ctx, w.dir, master, time.Now)
 	w.must(err)
 	w.must(ring.EnsureTenant(ctx, tenant))
 	log, err := sqlitelog.New(ctx, db)

@@ -17,6 +17,7 @@ import (
 	"handoff/infra/eventlog"
 	"handoff/infra/eventlog/sqlitelog"
 	"handoff/infra/keyring"
+	"handoff/infra/keyring/sqlitekeys"
 	"handoff/infra/lanes"
 	"handoff/infra/sqlitedb"
 	"handoff/infra/subscription"
@@ -64,7 +65,7 @@ func Open(ctx context.Context, o Options) (e *Engine, err error) {
 	if err != nil {
 		return e, err
 	}
-	if e.Keyring, err = keyring.Open(ctx, o.Dir, master, o.Now); err != nil {
+	if e.Keyring, err = sqlitekeys.Open(ctx, o.Dir, master, o.Now); err != nil {
 		return e, err
 	}
 	if err = e.Keyring.EnsureTenant(ctx, o.Tenant); err != nil {

@@ -6,15 +6,13 @@ import (
 	"crypto/subtle"
 	"errors"
 	"fmt"
+	"slices"
+	"strings"
 	"time"
 	"unicode/utf8"
 
-	"zombiezen.com/go/sqlite"
-
 	"handoff/domain/fault"
 	"handoff/domain/identity"
-	"handoff/infra/lru"
-	"handoff/infra/sqlitedb"
 )
 
 const (
@@ -24,13 +22,6 @@ const (
 	maxKeyName = 200
 )
 
-// APIKeys are the keys by which callers prove who they are; each is a principal
-// of its own. It is part of a Keyring and safe for concurrent use.
-type APIKeys struct {
-	ring  *Keyring
-	cache *lru.Cache[string, stored]
-}
-
 type (
 	// NewKey is identity.NewKey.
 	NewKey = identity.NewKey
@@ -38,10 +29,32 @@ type (
 	APIKey = identity.APIKey
 )
 
-// stored is a key as it is checked.
-type stored struct {
-	APIKey
-	sum [32]byte // of the token's secret, see identity.Token.Sum
+// APIKeyStore keeps API keys.
+type APIKeyStore interface {
+	// APIKey returns the key of an id, or ErrNoAPIKey.
+	APIKey(ctx context.Context, id string) (APIKeyRow, error)
+	// APIKeys returns all keys of a tenant, in any order.
+	APIKeys(ctx context.Context, tenant string) ([]APIKeyRow, error)
+	// AddAPIKey adds a key unless allow refuses, given how many keys of its
+	// tenant, role and connection are valid when it is created. Of several
+	// additions at once each is told of those that went before it; allow may be
+	// asked more than once. Adding a key again changes nothing.
+	AddAPIKey(ctx context.Context, k APIKeyRow, allow func(valid int) error) error
+	// RenameAPIKey and RevokeAPIKey change a key, or return ErrNoAPIKey where
+	// the tenant has no such key. A key is revoked once; what comes after
+	// changes nothing.
+	RenameAPIKey(ctx context.Context, tenant, id, name string) error
+	RevokeAPIKey(ctx context.Context, tenant, id string, at time.Time) error
+}
+
+// ErrNoAPIKey is what a store returns for a key that it has not.
+var ErrNoAPIKey = fault.New(fault.NotFound, "key-not-found", "There is no such key.")
+
+// APIKeys are the keys by which callers prove who they are; each is a principal
+// of its own. It is part of a Keyring and safe for concurrent use.
+type APIKeys struct {
+	ring  *Keyring
+	cache *cache[string, APIKeyRow]
 }
 
 // Issue makes a key and returns its token, which is nowhere stored and can't be
@@ -78,27 +91,18 @@ var errHasKey = errors.New("keyring: there is such a key")
 // valid on that connection.
 func (a *APIKeys) issue(ctx context.Context, n NewKey, allow func(valid int) error) (string, identity.Principal, error) {
 	now := a.ring.now()
-	if err := a.check(n, now); err != nil {
+	if err := a.check(ctx, n, now); err != nil {
 		return "", identity.Principal{}, err
 	}
 	t := newToken()
 	sum := t.Sum()
-	err := a.ring.db.Write(ctx, func(c *sqlite.Conn) error {
-		valid, err := countValid(c, n, now)
-		if err == nil {
-			err = allow(valid)
-		}
-		if err != nil {
-			return err
-		}
-		// Ids are random; one that was given out before is refused here.
-		return exec(c, "INSERT INTO api_keys (id, tenant, role, connection, name, sum, created, expires, revoked) VALUES (?, ?, ?, ?, ?, ?, ?, ?, 0)",
-			t.ID(), n.Tenant, string(n.Role), n.Connection, n.Name, sum[:], sqlitedb.Nanos(now), sqlitedb.Nanos(n.Expires))
-	})
-	if err != nil {
+	k := APIKeyRow{
+		ID: t.ID(), Tenant: n.Tenant, Role: n.Role, Connection: n.Connection, Name: n.Name, Sum: sum[:], Created: now.UTC(), Expires: n.Expires.UTC(),
+	}
+	if err := a.ring.store.AddAPIKey(ctx, k, allow); err != nil {
 		return "", identity.Principal{}, fmt.Errorf("issue a key of role %s: %w", n.Role, err)
 	}
-	return t.Reveal(), identity.Principal{ID: t.ID(), Tenant: n.Tenant, Role: n.Role, Connection: n.Connection, Name: n.Name}, nil
+	return t.Reveal(), k.apiKey().Principal, nil
 }
 
 func newToken() identity.Token {
@@ -109,8 +113,8 @@ func newToken() identity.Token {
 	return identity.NewToken(id, secret)
 }
 
-func (a *APIKeys) check(n NewKey, now time.Time) error {
-	if _, err := a.ring.tenant(n.Tenant); err != nil {
+func (a *APIKeys) check(ctx context.Context, n NewKey, now time.Time) error {
+	if _, err := a.ring.tenant(ctx, n.Tenant); err != nil {
 		return err
 	}
 	if _, err := identity.ParseRole(string(n.Role)); err != nil {
@@ -134,13 +138,6 @@ func checkName(name string) error {
 	return nil
 }
 
-func countValid(c *sqlite.Conn, n NewKey, now time.Time) (valid int, err error) {
-	err = query(c, `SELECT count(*) FROM api_keys
-		WHERE tenant = ? AND connection = ? AND role = ? AND revoked = 0 AND (expires = 0 OR expires > ?)`,
-		func(s *sqlite.Stmt) error { valid = s.ColumnInt(0); return nil }, n.Tenant, n.Connection, string(n.Role), sqlitedb.Nanos(now))
-	return valid, err
-}
-
 // Authenticate returns the principal that a token proves. Otherwise it returns
 // an Unauthenticated fault: key-invalid for anything that is no token of ours,
 // key-revoked or key-expired only to whoever holds the right secret.
@@ -155,63 +152,50 @@ func (a *APIKeys) Authenticate(ctx context.Context, token string) (identity.Prin
 	}
 	sum := t.Sum()
 	switch {
-	case subtle.ConstantTimeCompare(sum[:], k.sum[:]) != 1:
+	case subtle.ConstantTimeCompare(sum[:], k.Sum) != 1:
 		return identity.Principal{}, keyInvalid()
 	case !k.Revoked.IsZero():
 		return identity.Principal{}, fault.New(fault.Unauthenticated, "key-revoked", "This key was revoked; ask an administrator for a new one.")
 	case !k.Expires.IsZero() && !a.ring.now().Before(k.Expires):
 		return identity.Principal{}, fault.New(fault.Unauthenticated, "key-expired", "This key has expired; ask an administrator for a new one.")
 	}
-	return k.Principal, nil
+	return k.apiKey().Principal, nil
 }
 
-func (a *APIKeys) get(ctx context.Context, id string) (stored, error) {
-	if k, ok := a.cache.Get(id); ok {
+func (a *APIKeys) get(ctx context.Context, id string) (APIKeyRow, error) {
+	if k, ok := a.cache.get(id); ok {
 		return k, nil
 	}
-	mark := a.cache.Mark(id)
-	found, err := a.read(ctx, "id = ?", id)
+	mark := a.cache.mark(id)
+	k, err := a.ring.store.APIKey(ctx, id)
+	if errors.Is(err, ErrNoAPIKey) {
+		return APIKeyRow{}, keyInvalid()
+	}
 	if err != nil {
-		return stored{}, fmt.Errorf("look up key %s: %w", id, err)
+		return APIKeyRow{}, fmt.Errorf("look up key %s: %w", id, err)
 	}
-	if len(found) == 0 {
-		return stored{}, keyInvalid()
-	}
-	a.cache.Put(id, found[0], mark)
-	return found[0], nil
+	a.cache.put(id, k, mark)
+	return k, nil
 }
 
 // List returns all keys of a tenant, revoked ones too since facts may name
 // them, the oldest first.
 func (a *APIKeys) List(ctx context.Context, tenant string) ([]APIKey, error) {
-	found, err := a.read(ctx, "tenant = ? ORDER BY created, id", tenant)
+	rows, err := a.ring.store.APIKeys(ctx, tenant)
 	if err != nil {
 		return nil, fmt.Errorf("list keys: %w", err)
 	}
-	keys := make([]APIKey, len(found))
-	for i, k := range found {
-		keys[i] = k.APIKey
+	keys := make([]APIKey, len(rows))
+	for i, r := range rows {
+		keys[i] = r.apiKey()
 	}
-	return keys, nil
-}
-
-func (a *APIKeys) read(ctx context.Context, where, arg string) ([]stored, error) {
-	var found []stored
-	err := a.ring.read(ctx, func(c *sqlite.Conn) error {
-		return query(c, "SELECT id, tenant, role, connection, name, created, expires, revoked, sum FROM api_keys WHERE "+where,
-			func(s *sqlite.Stmt) error {
-				k := stored{APIKey: APIKey{
-					Principal: identity.Principal{
-						ID: s.ColumnText(0), Tenant: s.ColumnText(1), Role: identity.Role(s.ColumnText(2)), Connection: s.ColumnText(3), Name: s.ColumnText(4),
-					},
-					Created: sqlitedb.Instant(s.ColumnInt64(5)), Expires: sqlitedb.Instant(s.ColumnInt64(6)), Revoked: sqlitedb.Instant(s.ColumnInt64(7)),
-				}}
-				s.ColumnBytes(8, k.sum[:])
-				found = append(found, k)
-				return nil
-			}, arg)
+	slices.SortFunc(keys, func(a, b APIKey) int {
+		if order := a.Created.Compare(b.Created); order != 0 {
+			return order
+		}
+		return strings.Compare(a.ID, b.ID)
 	})
-	return found, err
+	return keys, nil
 }
 
 // Rename changes the name by which people know a key.
@@ -219,24 +203,20 @@ func (a *APIKeys) Rename(ctx context.Context, tenant, id, name string) error {
 	if err := checkName(name); err != nil {
 		return err
 	}
-	return a.change(ctx, id, "UPDATE api_keys SET name = ?1 WHERE tenant = ?2 AND id = ?3", name, tenant, id)
+	return a.changed(id, a.ring.store.RenameAPIKey(ctx, tenant, id, name))
 }
 
-// Revoke makes a key invalid for ever, from the moment it returns. Revoking it
-// again changes nothing.
+// Revoke makes a key invalid for ever, from the moment it returns; where
+// several instances share a store, on the others within Options.Keep. Revoking
+// it again changes nothing.
 func (a *APIKeys) Revoke(ctx context.Context, tenant, id string) error {
-	return a.change(ctx, id, "UPDATE api_keys SET revoked = iif(revoked = 0, ?1, revoked) WHERE tenant = ?2 AND id = ?3", sqlitedb.Nanos(a.ring.now()), tenant, id)
+	return a.changed(id, a.ring.store.RevokeAPIKey(ctx, tenant, id, a.ring.now()))
 }
 
-func (a *APIKeys) change(ctx context.Context, id, sql string, args ...any) error {
-	err := a.ring.db.Write(ctx, func(c *sqlite.Conn) error {
-		err := exec(c, sql, args...)
-		if err == nil && c.Changes() == 0 {
-			return fault.New(fault.NotFound, "key-not-found", "There is no such key.")
-		}
-		return err
-	})
-	a.cache.Drop(id) // only now: until the commit others may still read it
+// changed is what to do after a key was changed, or perhaps not: until then
+// others may still read what it was.
+func (a *APIKeys) changed(id string, err error) error {
+	a.cache.drop(id)
 	if err != nil {
 		return fmt.Errorf("change key %s: %w", id, err)
 	}

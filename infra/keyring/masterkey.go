@@ -13,6 +13,10 @@ import (
 	"handoff/infra/keyring/seal"
 )
 
+// ErrWrongMasterKey is returned for a keyring of another master key.
+var ErrWrongMasterKey = errors.New("it was made with another master key: start with the key file that belongs to this data directory " +
+	"(HANDOFF_KEY_FILE), or put it back from a backup; without it nothing that is sealed can be read")
+
 // MasterKey opens a keyring. The zero value opens none. Formatting one shows
 // nothing of it.
 type MasterKey struct{ secret seal.Secret }
@@ -25,6 +29,9 @@ func NewMasterKey(b []byte) (MasterKey, error) {
 	}
 	return MasterKey{secret: s}, nil
 }
+
+// IsZero reports whether m is the zero value.
+func (m MasterKey) IsZero() bool { return m.secret.IsZero() }
 
 // Format implements fmt.Formatter: no verb shows anything.
 func (m MasterKey) Format(f fmt.State, verb rune) { m.secret.Format(f, verb) }

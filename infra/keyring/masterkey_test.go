@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"handoff/infra/keyring"
+	"handoff/infra/keyring/sqlitekeys"
 )
 
 func TestMasterKeyIsMadeOnce(t *testing.T) {
@@ -118,7 +119,7 @@ func TestMasterKeyForAKeyringThatExists(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	k, err := keyring.Open(t.Context(), dir, made, time.Now)
+	k, err := sqlitekeys.Open(t.Context(), dir, made, time.Now)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -147,4 +148,13 @@ func TestMasterKeyIsNotFormatted(t *testing.T) {
 	if _, err := keyring.NewMasterKey(bytes.Repeat([]byte{1}, 31)); err == nil {
 		t.Error("a short master key was taken")
 	}
+}
+
+func master(t testing.TB, seed byte) keyring.MasterKey {
+	t.Helper()
+	m, err := keyring.NewMasterKey(bytes.Repeat([]byte{seed}, 32))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return m
 }

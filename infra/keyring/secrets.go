@@ -1,15 +1,28 @@
 package keyring
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"slices"
+	"strings"
 	"time"
-
-	"zombiezen.com/go/sqlite"
 
 	"handoff/domain/fault"
 )
+
+// SecretStore keeps the versions of secrets, sealed.
+type SecretStore interface {
+	// Secrets returns the versions of all secrets of a tenant whose names begin
+	// with prefix, in any order.
+	Secrets(ctx context.Context, tenant, prefix string) ([]SecretRow, error)
+	// SecretVersions returns those of one secret, in any order.
+	SecretVersions(ctx context.Context, tenant, name string) ([]SecretRow, error)
+	// ChangeSecret keeps what change returns, given what is kept, in one step:
+	// nobody else changes the secret in between. It may be asked more than once.
+	ChangeSecret(ctx context.Context, tenant, name string, change func(have []SecretRow) (keep []SecretRow, err error)) error
+}
 
 // Secret is one version of a named secret.
 type Secret struct {
@@ -21,85 +34,67 @@ type Secret struct {
 
 // PutSecret makes value the only version of a tenant's secret, durably.
 func (k *Keyring) PutSecret(ctx context.Context, tenant, name string, value []byte) error {
-	_, err := k.writeSecret(ctx, tenant, name, value, keepNone)
+	_, err := k.addVersion(ctx, tenant, name, value, func([]SecretRow) ([]SecretRow, error) { return nil, nil })
 	return err
 }
 
 // AddSecret adds a version beside those that are there, durably, so that the
 // old one and the new one overlap until RetireSecret.
 func (k *Keyring) AddSecret(ctx context.Context, tenant, name string, value []byte) (version int, err error) {
-	return k.writeSecret(ctx, tenant, name, value, keepAll)
+	return k.addVersion(ctx, tenant, name, value, func(older []SecretRow) ([]SecretRow, error) { return older, nil })
 }
 
 // RotateSecret adds a version, durably, and keeps of the older ones only the
 // newest beside it.
 func (k *Keyring) RotateSecret(ctx context.Context, tenant, name string, value []byte) (version int, err error) {
-	return k.writeSecret(ctx, tenant, name, value, keepOne)
+	return k.addVersion(ctx, tenant, name, value, func(older []SecretRow) ([]SecretRow, error) { return older[:min(len(older), 1)], nil })
 }
 
 // EnsureSecret makes value the secret if there is none, durably, and reports
 // whether it did. Of several calls at once one does.
 func (k *Keyring) EnsureSecret(ctx context.Context, tenant, name string, value []byte) (made bool, err error) {
-	_, err = k.writeSecret(ctx, tenant, name, value, onlyFirst)
+	_, err = k.addVersion(ctx, tenant, name, value, func(older []SecretRow) ([]SecretRow, error) {
+		if len(older) > 0 {
+			return nil, errNotFirst
+		}
+		return nil, nil
+	})
 	if errors.Is(err, errNotFirst) {
 		return false, nil
 	}
 	return err == nil, err
 }
 
-// What becomes of the versions that are there when one is written.
-const (
-	keepNone  = 0
-	keepOne   = 1
-	keepAll   = -1 // as a LIMIT it is none (sqlite.org/lang_select.html, section 5)
-	onlyFirst = -2 // and write nothing if there are any
-)
-
 var errNotFirst = errors.New("keyring: the secret is there")
 
-func (k *Keyring) writeSecret(ctx context.Context, tenant, name string, value []byte, keep int) (int, error) {
-	t, err := k.tenant(tenant)
+// addVersion adds a version of a secret to those of the older ones, the newest
+// first, that keep returns.
+func (k *Keyring) addVersion(
+	ctx context.Context, tenant, name string, value []byte, keep func(older []SecretRow) ([]SecretRow, error),
+) (version int, err error) {
+	t, err := k.tenant(ctx, tenant)
 	if err != nil {
 		return 0, err
 	}
 	if name == "" {
 		return 0, fault.New(fault.Unprocessable, "secret-name-missing", "A secret needs a name.")
 	}
-	var version int
-	created := k.now().UnixNano()
-	err = k.db.Write(ctx, func(c *sqlite.Conn) error {
-		v, err := nextVersion(c, t, name)
-		if err != nil {
-			return err
+	created := k.now().UTC()
+	err = k.store.ChangeSecret(ctx, tenant, name, func(older []SecretRow) ([]SecretRow, error) {
+		slices.SortFunc(older, newestFirst)
+		version = 1
+		if len(older) > 0 {
+			version += older[0].Version
 		}
-		version = v
-		if keep == onlyFirst && version > 1 {
-			return errNotFirst
-		}
-		if err := dropVersions(c, t, name, keep); err != nil {
-			return err
-		}
-		return exec(c, "INSERT INTO secrets (tenant, name, version, created, sealed) VALUES (?, ?, ?, ?, ?)",
-			t.id, name, version, created, t.wrapping.Wrap(secretOf(name, version), value))
+		kept, err := keep(older)
+		return append(slices.Clone(kept), SecretRow{
+			Tenant: tenant, Name: name, Version: version, Created: created, Sealed: t.wrapping.Wrap(secretOf(name, version), value),
+		}), err
 	})
 	if err != nil {
 		return 0, fmt.Errorf("keep secret %s: %w", name, err)
 	}
 	return version, nil
-}
-
-// dropVersions removes all but the newest versions, as many as keep says.
-func dropVersions(c *sqlite.Conn, t *tenant, name string, keep int) error {
-	return exec(c, `DELETE FROM secrets WHERE tenant = ?1 AND name = ?2 AND version NOT IN
-		(SELECT version FROM secrets WHERE tenant = ?1 AND name = ?2 ORDER BY version DESC LIMIT ?3)`, t.id, name, keep)
-}
-
-func nextVersion(c *sqlite.Conn, t *tenant, name string) (version int, err error) {
-	err = query(c, "SELECT coalesce(max(version), 0) + 1 FROM secrets WHERE tenant = ? AND name = ?", func(s *sqlite.Stmt) error {
-		version = s.ColumnInt(0)
-		return nil
-	}, t.id, name)
-	return version, err
 }
 
 // Secret returns the newest value of a secret, or a NotFound fault
@@ -118,61 +113,66 @@ func (k *Keyring) Secret(ctx context.Context, tenant, name string) ([]byte, erro
 // SecretVersions returns the versions of a secret, newest first; none is no
 // error.
 func (k *Keyring) SecretVersions(ctx context.Context, tenant, name string) ([]Secret, error) {
-	return k.readSecrets(ctx, tenant, "name = ?2", name)
+	return k.readSecrets(ctx, tenant, name, k.store.SecretVersions)
 }
 
 // Secrets returns the secrets whose names begin with prefix, by name, and of
 // one name the newest first.
 func (k *Keyring) Secrets(ctx context.Context, tenant, prefix string) ([]Secret, error) {
-	return k.readSecrets(ctx, tenant, "substr(name, 1, length(?2)) = ?2", prefix)
+	return k.readSecrets(ctx, tenant, prefix, k.store.Secrets)
 }
 
-func (k *Keyring) readSecrets(ctx context.Context, tenant, where, arg string) ([]Secret, error) {
-	t, err := k.tenant(tenant)
+func (k *Keyring) readSecrets(
+	ctx context.Context, tenant, which string, read func(ctx context.Context, tenant, which string) ([]SecretRow, error),
+) ([]Secret, error) {
+	t, err := k.tenant(ctx, tenant)
 	if err != nil {
 		return nil, err
 	}
-	var all []Secret
-	err = k.read(ctx, func(c *sqlite.Conn) error {
-		return query(c, "SELECT name, version, created, sealed FROM secrets WHERE tenant = ?1 AND "+where+" ORDER BY name, version DESC",
-			func(s *sqlite.Stmt) (err error) {
-				one := Secret{Name: s.ColumnText(0), Version: s.ColumnInt(1), Created: time.Unix(0, s.ColumnInt64(2)).UTC()}
-				one.Value, err = t.wrapping.Unwrap(secretOf(one.Name, one.Version), blob(s, 3))
-				all = append(all, one)
-				return err
-			}, t.id, arg)
-	})
+	rows, err := read(ctx, tenant, which)
 	if err != nil {
-		return nil, fmt.Errorf("read secrets %s: %w", arg, err)
+		return nil, fmt.Errorf("read secrets %s: %w", which, err)
+	}
+	slices.SortFunc(rows, newestFirst)
+	var all []Secret
+	for _, r := range rows {
+		value, err := t.wrapping.Unwrap(secretOf(r.Name, r.Version), r.Sealed)
+		if err != nil {
+			return nil, fmt.Errorf("open secret %s, version %d: %w", r.Name, r.Version, err)
+		}
+		all = append(all, Secret{Name: r.Name, Version: r.Version, Value: value, Created: r.Created})
 	}
 	return all, nil
 }
 
 // RetireSecret removes one version of a secret. Unlike a conversation's key its
-// sealed bytes stay in the write-ahead log until that is emptied. It returns a NotFound fault
+// sealed bytes may stay in the store for a while. It returns a NotFound fault
 // secret-not-found where there is none.
 func (k *Keyring) RetireSecret(ctx context.Context, tenant, name string, version int) error {
-	return k.deleteSecrets(ctx, tenant, name, "version = ?3", version)
+	return k.removeVersions(ctx, tenant, name, func(r SecretRow) bool { return r.Version == version })
 }
 
-// DeleteSecret removes all versions of a secret. It returns a NotFound fault
-// secret-not-found where there is none.
+// DeleteSecret removes all versions of a secret, as RetireSecret does one.
 func (k *Keyring) DeleteSecret(ctx context.Context, tenant, name string) error {
-	return k.deleteSecrets(ctx, tenant, name, "version >= ?3", 0)
+	return k.removeVersions(ctx, tenant, name, func(SecretRow) bool { return true })
 }
 
-func (k *Keyring) deleteSecrets(ctx context.Context, tenant, name, where string, arg int) error {
-	t, err := k.tenant(tenant)
-	if err != nil {
+func (k *Keyring) removeVersions(ctx context.Context, tenant, name string, remove func(SecretRow) bool) error {
+	if _, err := k.tenant(ctx, tenant); err != nil {
 		return err
 	}
-	return k.db.Write(ctx, func(c *sqlite.Conn) error {
-		err := exec(c, "DELETE FROM secrets WHERE tenant = ?1 AND name = ?2 AND "+where, t.id, name, arg)
-		if err == nil && c.Changes() == 0 {
-			return secretNotFound(name)
+	return k.store.ChangeSecret(ctx, tenant, name, func(have []SecretRow) ([]SecretRow, error) {
+		kept := slices.DeleteFunc(slices.Clone(have), remove)
+		if len(kept) == len(have) {
+			return nil, secretNotFound(name)
 		}
-		return err
+		return kept, nil
 	})
+}
+
+// newestFirst orders versions by name, and of one name the newest first.
+func newestFirst(a, b SecretRow) int {
+	return cmp.Or(strings.Compare(a.Name, b.Name), b.Version-a.Version)
 }
 
 func secretNotFound(name string) error {

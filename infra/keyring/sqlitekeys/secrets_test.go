@@ -1,4 +1,4 @@
-package keyring_test
+package sqlitekeys_test
 
 import (
 	"bytes"
