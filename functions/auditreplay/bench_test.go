@@ -54,7 +54,7 @@ func newHistory(tb testing.TB, escalations int) *history {
 		return fmt.Sprintf("01K%023d", commits)
 	})
 	h.connect(tb)
-	h.escalate(tb, escalations)
+	h.escalate(tb, 0, escalations)
 	if h.facts, err = h.log.Last(tb.Context()); err != nil {
 		tb.Fatal(err)
 	}
@@ -96,7 +96,8 @@ func (h *history) execute(tb testing.TB, at eventlog.Stream, cmd eh.Command) {
 	}
 }
 
-func (h *history) escalate(tb testing.TB, n int) {
+// escalate adds the escalations from one number up to another.
+func (h *history) escalate(tb testing.TB, from, to int) {
 	tb.Helper()
 	home := h.stream(events.KindConnection, "store-bot")
 	c, err := eventlog.State(tb.Context(), h.ledger, connection.Decider, home.ID)
@@ -113,7 +114,7 @@ func (h *history) escalate(tb testing.TB, n int) {
 			}
 		})
 	}
-	for i := range n {
+	for i := from; i < to; i++ {
 		work <- i
 	}
 	close(work)

@@ -16,22 +16,23 @@ import (
 // different streams at the same time; add puts their results together.
 type verification struct {
 	*Handler
-	last int64 // position of the last fact that counts
-	then head
+	upTo cut  // the facts that count
+	then head // an earlier one
+	past cut  // the facts that it was about
 
 	out    audit.Verified
-	seen   int64 // facts up to last
+	seen   int64 // facts that count
 	stream stream
 	now    []leaf
-	past   []leaf
+	before []leaf // of the earlier head
 }
 
 // stream is what is known of the stream that is walked.
 type stream struct {
 	id     events.StreamID
 	head   eventlog.Head
-	now    eventlog.Head // at last
-	past   eventlog.Head // at the earlier head's position
+	now    eventlog.Head // at the last fact that counts
+	past   eventlog.Head // at the last that the earlier head was about
 	fold   refold.Folder
 	last   events.Record // without its bytes
 	ends   bool          // last is where the stored head says that the stream ends
@@ -55,10 +56,10 @@ func (v *verification) check(ctx context.Context, s eventlog.Step) error {
 	v.fold(s)
 	v.stream.head = eventlog.Head{Version: s.Version, Hash: s.Hash}
 	v.stream.last, v.stream.ends = events.Record{Header: s.Header, Position: s.Position}, s.Carried != nil
-	if s.Position <= v.last {
+	if v.upTo.has(s) {
 		v.seen, v.stream.now = v.seen+1, v.stream.head
 	}
-	if s.Position <= v.then.position {
+	if v.past.has(s) {
 		v.stream.past = v.stream.head
 	}
 	return nil
@@ -139,5 +140,5 @@ func (v *verification) endStream() {
 	}
 	v.out.Streams++
 	v.now = appendLeaf(v.now, v.stream.id, v.stream.now)
-	v.past = appendLeaf(v.past, v.stream.id, v.stream.past)
+	v.before = appendLeaf(v.before, v.stream.id, v.stream.past)
 }

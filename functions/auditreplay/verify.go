@@ -9,6 +9,7 @@ import (
 	"sync"
 
 	"handoff/domain/audit"
+	"handoff/domain/fault"
 	"handoff/domain/identity"
 	"handoff/infra/eventlog"
 )
@@ -28,22 +29,38 @@ type Progress func(done, total int64)
 // be a head that an earlier call returned; then it also checks that the log
 // still holds what it held then.
 //
-// It keeps 48 bytes a stream in memory, twice that with an earlier head, and
-// uses all processors.
+// Where facts carry no positions, the log's Walker says by VersionsAt which
+// facts the order that is kept apart from them has, and the log must have all of
+// them. Without VersionsAt either, a head is about all facts that there are.
+//
+// It keeps 48 bytes a stream in memory, twice that with an earlier head or
+// without positions, and uses all processors. What takes longer than ctx lets it
+// is an Unavailable fault verify-too-long.
 func (h *Handler) Verify(ctx context.Context, _ identity.Principal, against string, progress Progress) (audit.Verified, error) {
 	then, err := parseHead(against)
 	if err != nil {
 		return audit.Verified{}, err
 	}
+	all := verification{Handler: h, then: then}
+	if err := h.verify(ctx, &all, progress); err != nil {
+		return audit.Verified{}, fmt.Errorf("verify: %w", tooLong(ctx, err, "verify-too-long",
+			"There is more to check than fits into the time of one answer. Check the log itself: handoff verify --data or --stack."))
+	}
+	return all.finish()
+}
+
+func (h *Handler) verify(ctx context.Context, all *verification, progress Progress) error {
 	last, err := h.Walker.Last(ctx)
 	if err != nil {
-		return audit.Verified{}, fmt.Errorf("verify: %w", err)
+		return err
 	}
-	all := verification{Handler: h, last: last, then: then}
-	if err := h.share(ctx, &all, progress); err != nil {
-		return audit.Verified{}, fmt.Errorf("verify: %w", err)
+	if all.upTo, err = h.cutAt(ctx, last); err != nil {
+		return err
 	}
-	return all.finish(), nil
+	if all.past, err = h.cutAt(ctx, min(all.then.position, last)); err != nil {
+		return err
+	}
+	return h.share(ctx, all, progress)
 }
 
 // share has the log checked by several checkers and adds up what they find.
@@ -58,14 +75,14 @@ func (h *Handler) share(ctx context.Context, all *verification, progress Progres
 	var wg sync.WaitGroup
 	for i := range checkers {
 		c := &checkers[i]
-		c.steps, c.used, c.verification = make(chan []eventlog.Step, 2), used, verification{Handler: h, last: all.last, then: all.then}
+		c.steps, c.used, c.verification = make(chan []eventlog.Step, 2), used, verification{Handler: h, upTo: all.upTo, past: all.past}
 		wg.Go(func() {
 			if err := c.run(ctx); err != nil {
 				cancel(err)
 			}
 		})
 	}
-	err := h.distribute(ctx, checkers, used, all.last, progress)
+	err := h.distribute(ctx, checkers, used, all.upTo.position, progress)
 	for i := range checkers {
 		close(checkers[i].steps)
 	}
@@ -144,33 +161,43 @@ func (c *checker) run(ctx context.Context) error {
 func (v *verification) add(o *verification) {
 	v.out.Facts, v.out.Streams, v.seen = v.out.Facts+o.out.Facts, v.out.Streams+o.out.Streams, v.seen+o.seen
 	v.out.Problems = append(v.out.Problems, o.out.Problems...)
-	v.now, v.past = append(v.now, o.now...), append(v.past, o.past...)
+	v.now, v.before = append(v.now, o.now...), append(v.before, o.before...)
 }
 
-func (v *verification) finish() audit.Verified {
-	slices.SortFunc(v.out.Problems, func(a, b audit.Breach) int { return cmp.Compare(a.Position, b.Position) })
+func (v *verification) finish() (audit.Verified, error) {
+	slices.SortFunc(v.out.Problems, func(a, b audit.Breach) int {
+		return cmp.Or(cmp.Compare(a.Position, b.Position), cmp.Compare(a.Fact, b.Fact))
+	})
 	v.out.Problems = v.out.Problems[:min(len(v.out.Problems), maxProblems)]
-	if v.seen != v.last {
-		v.problem(audit.Breach{Position: v.last, Code: "gap", Detail: fmt.Sprintf("The log has %d facts up to position %d.", v.seen, v.last)})
+	last := v.upTo.position
+	if last == 0 { // without positions there are only numbers of facts
+		last = v.seen
 	}
-	v.out.Position, v.out.Head = v.last, head{v.last, combine(v.now)}.String()
+	if v.seen != last {
+		v.problem(audit.Breach{Position: last, Code: "gap", Detail: fmt.Sprintf("The log has %d facts up to position %d.", v.seen, last)})
+	}
+	v.out.Position, v.out.Head = last, head{last, combine(v.now)}.String()
 	if v.then.given() {
-		v.out.Against = v.compare()
+		if v.upTo.position == 0 && v.then.position < last {
+			return audit.Verified{}, fault.New(fault.Unprocessable, "head-not-comparable",
+				"The log has grown since that head was taken, and nothing here says what it held then.")
+		}
+		v.out.Against = v.compare(last)
 	}
 	v.out.OK = len(v.out.Problems) == 0
-	return v.out
+	return v.out, nil
 }
 
 // compare says how the log relates to the earlier head.
-func (v *verification) compare() string {
+func (v *verification) compare(last int64) string {
 	switch {
-	case v.then.position > v.last:
-		v.problem(audit.Breach{Position: v.last, Code: "head-differs", Detail: fmt.Sprintf("The earlier head was taken at position %d; the log ends at %d: facts are missing.", v.then.position, v.last)})
+	case v.then.position > last:
+		v.problem(audit.Breach{Position: last, Code: "head-differs", Detail: fmt.Sprintf("The earlier head was taken at position %d; the log ends at %d: facts are missing.", v.then.position, last)})
 		return "broken"
-	case combine(v.past) != v.then.hash:
+	case combine(v.before) != v.then.hash:
 		v.problem(audit.Breach{Position: v.then.position, Code: "head-differs", Detail: "What the log held when the earlier head was taken is not what it holds of that time now."})
 		return "broken"
-	case v.then.position == v.last:
+	case v.then.position == last:
 		return "same"
 	}
 	return "grown"
