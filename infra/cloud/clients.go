@@ -6,6 +6,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 	"github.com/aws/aws-sdk-go-v2/service/ssm"
+
+	"handoff/infra/keyring"
 )
 
 // clients are made at first use. One that no function of a program asks for is
@@ -16,6 +18,7 @@ type clients struct {
 	bus    *eventbridge.Client
 	blobs  *s3.Client
 	params *ssm.Client
+	keys   *keyring.Keyring
 }
 
 // DB returns the client of DynamoDB.
