@@ -9,14 +9,13 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
-	"handoff/domain/fault"
-	"handoff/events"
 	"handoff/infra/awsfault"
 	"handoff/infra/eventlog"
 )
 
 // Append implements eventlog.Log. After a Load of the same stream through the
-// same Log it is one request.
+// same Log it is one request. A commit that no item can hold is a fault of kind
+// TooLarge.
 func (l *Log) Append(ctx context.Context, c eventlog.Commit) (eventlog.Head, error) {
 	return l.append(ctx, Stored{Commit: c})
 }
@@ -31,46 +30,32 @@ func (l *Log) append(ctx context.Context, s Stored) (eventlog.Head, error) {
 	if err := s.Check(); err != nil {
 		return eventlog.Head{}, err
 	}
+	head, err := l.store(ctx, s)
+	if _, conflict := errors.AsType[*eventlog.ConflictError](err); err != nil && !conflict {
+		err = fmt.Errorf("append to stream %s: %w", s.Stream, err)
+	}
+	return head, err
+}
+
+func (l *Log) store(ctx context.Context, s Stored) (eventlog.Head, error) {
 	item, err := NewItem(s)
-	if err == nil {
-		err = fits(s.Stream, item)
-	}
-	if err == nil {
-		err = ctx.Err()
-	}
 	if err != nil {
-		return eventlog.Head{}, fmt.Errorf("append to stream %s: %w", s.Stream, err)
+		return eventlog.Head{}, err
 	}
 	if !l.known(&s.Commit) {
 		if head, err := l.find(ctx, &s.Commit); err != nil || head.Version > 0 {
 			return head, err
 		}
 	}
+	if err := l.putBlobs(ctx, &s.Commit); err != nil {
+		return eventlog.Head{}, err
+	}
 	return l.put(ctx, &s.Commit, item)
 }
 
-// known reports whether the stream was seen to end at the commit's place once.
-func (l *Log) known(c *eventlog.Commit) bool {
-	if c.After == (eventlog.Head{}) {
-		return true
-	}
-	_, ok := l.seen.Get(placeAfter(c, c.After))
-	return ok
-}
-
-// remember keeps that the commit's stream had a head.
-func (l *Log) remember(c *eventlog.Commit, head eventlog.Head) {
-	p := placeAfter(c, head)
-	l.seen.Put(p, struct{}{}, l.seen.Mark(p))
-}
-
-func placeAfter(c *eventlog.Commit, head eventlog.Head) place {
-	return place{c.Stream, head, c.Tenant, c.Connection, c.Kind}
-}
-
-// find looks at where the stream ends, for a commit whose place is not known.
-// It returns the head after the commit if that is there already, zero if it may
-// be stored.
+// find looks at where the stream ends, for a commit whose place is not known. It
+// returns the head after the commit if that is there already, zero if it may be
+// stored.
 func (l *Log) find(ctx context.Context, c *eventlog.Commit) (eventlog.Head, error) {
 	last, err := l.last(ctx, c.Stream)
 	if err != nil {
@@ -79,34 +64,35 @@ func (l *Log) find(ctx context.Context, c *eventlog.Commit) (eventlog.Head, erro
 	if last == nil {
 		return eventlog.Head{}, &eventlog.ConflictError{Stream: c.Stream, Expected: c.After}
 	}
-	if err := sameOwner(c, &last.Commit); err != nil {
-		return eventlog.Head{}, err
-	}
-	head := last.Head()
-	if head == c.After {
-		l.remember(c, head)
-		return eventlog.Head{}, nil
+	if last.Head() == c.After {
+		return eventlog.Head{}, sameOwner(c, &last.Commit)
 	}
 	there, err := l.holding(ctx, c.Stream, c.After.Version+1)
 	if err != nil {
 		return eventlog.Head{}, err
 	}
-	if there != nil && there.ID == c.ID && there.After.Version == c.After.Version {
-		return there.Head(), nil
+	if there != nil && there.After.Version == c.After.Version {
+		return l.recognise(c, there, last.Head())
 	}
-	return eventlog.Head{}, &eventlog.ConflictError{Stream: c.Stream, Expected: c.After, Actual: head}
+	return eventlog.Head{}, &eventlog.ConflictError{Stream: c.Stream, Expected: c.After, Actual: last.Head()}
 }
 
-// put stores the item unless there is one at its place. Blobs are stored before
-// the item that refers to them.
-func (l *Log) put(ctx context.Context, c *eventlog.Commit, item Item) (eventlog.Head, error) {
+// putBlobs stores what the item will refer to.
+func (l *Log) putBlobs(ctx context.Context, c *eventlog.Commit) error {
 	for i := range c.Facts {
-		if r := &c.Facts[i]; len(r.Sealed) > eventlog.InlineLimit {
-			if err := l.blobs.Put(ctx, r.SealedSum, r.Sealed); err != nil {
-				return eventlog.Head{}, fmt.Errorf("store the private part of %s: %w", r.ID(), err)
-			}
+		r := &c.Facts[i]
+		if len(r.Sealed) <= eventlog.InlineLimit {
+			continue
+		}
+		if err := l.blobs.Put(ctx, r.SealedSum, r.Sealed); err != nil {
+			return fmt.Errorf("store the private part of %s: %w", r.ID(), err)
 		}
 	}
+	return nil
+}
+
+// put stores the item unless there is one at its place.
+func (l *Log) put(ctx context.Context, c *eventlog.Commit, item Item) (eventlog.Head, error) {
 	_, err := l.db.PutItem(ctx, &dynamodb.PutItemInput{
 		TableName: &l.table, Item: item, ConditionExpression: aws.String("attribute_not_exists(" + attrStream + ")"),
 		ReturnValuesOnConditionCheckFailure: types.ReturnValuesOnConditionCheckFailureAllOld,
@@ -115,7 +101,7 @@ func (l *Log) put(ctx context.Context, c *eventlog.Commit, item Item) (eventlog.
 		return l.refused(ctx, c, refused.Item)
 	}
 	if err != nil {
-		return eventlog.Head{}, fmt.Errorf("append to stream %s: %w", c.Stream, awsfault.Classify(err))
+		return eventlog.Head{}, awsfault.Classify(err)
 	}
 	l.remember(c, c.Head())
 	return c.Head(), nil
@@ -127,39 +113,35 @@ func (l *Log) refused(ctx context.Context, c *eventlog.Commit, item Item) (event
 	if err != nil {
 		return eventlog.Head{}, err
 	}
-	if err := sameOwner(c, &there.Commit); err != nil {
-		return eventlog.Head{}, err
-	}
 	if there.ID == c.ID {
-		l.remember(c, there.Head())
-		return there.Head(), nil
+		return l.recognise(c, &there, eventlog.Head{})
 	}
 	last, err := l.last(ctx, c.Stream)
 	if err != nil {
 		return eventlog.Head{}, err
 	}
-	return eventlog.Head{}, &eventlog.ConflictError{Stream: c.Stream, Expected: c.After, Actual: headOf(last)}
+	if last == nil {
+		return eventlog.Head{}, fmt.Errorf("dynamolog: commit %s@%d is there and is not", c.Stream, c.After.Version+1)
+	}
+	return l.recognise(c, &there, last.Head())
 }
 
-func headOf(s *Stored) eventlog.Head {
-	if s == nil {
-		return eventlog.Head{}
+// recognise answers for a commit at whose place another stands: if that is this
+// very commit, whose answer was lost, with the head after it.
+func (l *Log) recognise(c *eventlog.Commit, there *Stored, actual eventlog.Head) (eventlog.Head, error) {
+	if err := sameOwner(c, &there.Commit); err != nil {
+		return eventlog.Head{}, err
 	}
-	return s.Head()
+	if there.ID != c.ID {
+		return eventlog.Head{}, &eventlog.ConflictError{Stream: c.Stream, Expected: c.After, Actual: actual}
+	}
+	l.remember(c, there.Head())
+	return there.Head(), nil
 }
 
 func sameOwner(c, there *eventlog.Commit) error {
 	if c.Tenant != there.Tenant || c.Connection != there.Connection || c.Kind != there.Kind {
-		return fmt.Errorf("dynamolog: stream %s is another tenant's, connection's or kind's", c.Stream)
-	}
-	return nil
-}
-
-// fits refuses an item that the table would refuse, before anything is stored.
-func fits(stream events.StreamID, item Item) error {
-	if n := Size(item); n > MaxItem {
-		return fault.Newf(fault.TooLarge, "commit-too-large",
-			"What is to be recorded in %s at once takes %d bytes; a DynamoDB item holds %d.", stream, n, MaxItem)
+		return errors.New("dynamolog: the stream is another tenant's, connection's or kind's")
 	}
 	return nil
 }

@@ -25,7 +25,7 @@ const (
 )
 
 // pack writes what a commit carries beside its plain attributes: the state, and
-// of each fact what it does not share with the commit. Sealed bytes, which do
+// of each fact what it does not share with all of them. Sealed bytes, which do
 // not compress, are appended to sealed.
 func pack(c *eventlog.Commit) (packed, sealed []byte) {
 	b := append(make([]byte, 0, 1024+len(c.State)), formatV1)
