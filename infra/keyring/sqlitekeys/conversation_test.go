@@ -1,103 +1,16 @@
 package sqlitekeys_test
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"strings"
 	"sync"
 	"testing"
 
-	"handoff/domain/fault"
 	"handoff/events"
 	"handoff/infra/keyring"
 	"handoff/infra/keyring/seal"
 )
-
-func TestSealedOpensAgain(t *testing.T) {
-	t.Parallel()
-	dir := t.TempDir()
-	k := openAt(t, dir)
-	ctx := t.Context()
-	sealed, err := k.Seal(ctx, "acme", "key.0", []byte("place"), []byte("what was said"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	print, err := k.Fingerprint(ctx, "acme", "key.0", []byte("body"))
-	if err := errors.Join(err, k.Close()); err != nil {
-		t.Fatal(err)
-	}
-	k = openAt(t, dir)
-	plain, err := k.Open(ctx, "acme", "key.0", []byte("place"), sealed)
-	if err != nil || string(plain) != "what was said" {
-		t.Errorf("Open = %q, %v", plain, err)
-	}
-	if again, err := k.Fingerprint(ctx, "acme", "key.0", []byte("body")); err != nil || again != print || len(print) != 64 {
-		t.Errorf("Fingerprint = %q, %v, want %q", again, err, print)
-	}
-}
-
-func TestOpenErrors(t *testing.T) {
-	t.Parallel()
-	k := openAt(t, t.TempDir())
-	ctx := t.Context()
-	sealed, err := k.Seal(ctx, "acme", "key.0", []byte("place"), []byte("text"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := k.Seal(ctx, "acme", "key.1", nil, nil); err != nil {
-		t.Fatal(err)
-	}
-	changed := append([]byte{}, sealed...)
-	changed[len(changed)-1] ^= 1
-	cancelled, cancel := context.WithCancel(ctx)
-	cancel()
-	for name, c := range map[string]struct {
-		ctx         context.Context
-		tenant      string
-		key         events.KeyID
-		aad, sealed []byte
-		want        error
-	}{
-		"changed bytes":             {ctx, "acme", "key.0", []byte("place"), changed, seal.ErrTampered},
-		"no bytes":                  {ctx, "acme", "key.0", []byte("place"), nil, seal.ErrTampered},
-		"another place":             {ctx, "acme", "key.0", []byte("elsewhere"), sealed, seal.ErrTampered},
-		"another key":               {ctx, "acme", "key.1", []byte("place"), sealed, seal.ErrTampered},
-		"a key that was never made": {ctx, "acme", "key.2", []byte("place"), sealed, keyring.ErrNoKey},
-		"another tenant's key":      {ctx, "other", "key.0", []byte("place"), sealed, keyring.ErrNoKey},
-		"a context that has ended":  {cancelled, "acme", "key.2", nil, nil, context.Canceled},
-	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			plain, err := k.Open(c.ctx, c.tenant, c.key, c.aad, c.sealed)
-			if !errors.Is(err, c.want) || plain != nil {
-				t.Errorf("Open = %q, %v, want %v", plain, err, c.want)
-			}
-			if fault.KindOf(err) != fault.Internal {
-				t.Errorf("kind = %v, want Internal", fault.KindOf(err))
-			}
-		})
-	}
-}
-
-func TestSealErrors(t *testing.T) {
-	t.Parallel()
-	k := openAt(t, t.TempDir())
-	if _, err := k.Seal(t.Context(), "acme", "", nil, nil); err == nil {
-		t.Error("a key without a name was made")
-	}
-	if _, err := k.Seal(t.Context(), "acme", "key.0", nil, make([]byte, seal.MaxPlain+1)); fault.KindOf(err) != fault.TooLarge {
-		t.Errorf("error = %v, want TooLarge", err)
-	}
-	cancelled, cancel := context.WithCancel(t.Context())
-	cancel()
-	if _, err := k.Seal(cancelled, "acme", "key.9", nil, nil); !errors.Is(err, context.Canceled) {
-		t.Errorf("cancelled: error = %v", err)
-	}
-	if err := k.Destroy(cancelled, "acme", "key.9"); !errors.Is(err, context.Canceled) {
-		t.Errorf("cancelled: error = %v", err)
-	}
-}
 
 func TestKeysThatWereChanged(t *testing.T) {
 	t.Parallel()
@@ -142,49 +55,6 @@ func TestFirstUsesAtOnceGetTheSameKey(t *testing.T) {
 			}
 		}
 	}
-}
-
-func TestDestroyedKeyIsGoneForEver(t *testing.T) {
-	t.Parallel()
-	dir := t.TempDir()
-	k := openAt(t, dir)
-	ctx := t.Context()
-	sealed, err := k.Seal(ctx, "acme", "key.0", nil, []byte("text"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := k.Seal(ctx, "other", "key.0", nil, []byte("text")); err != nil {
-		t.Fatal(err)
-	}
-	for range 2 {
-		if err := errors.Join(k.Destroy(ctx, "acme", "key.0"), k.Destroy(ctx, "acme", "never-made")); err != nil {
-			t.Fatal(err)
-		}
-	}
-	check := func(when string) {
-		for _, key := range []events.KeyID{"key.0", "never-made"} {
-			_, errSeal := k.Seal(ctx, "acme", key, nil, []byte("text"))
-			_, errPrint := k.Fingerprint(ctx, "acme", key, []byte("text"))
-			_, errOpen := k.Open(ctx, "acme", key, nil, sealed)
-			for _, err := range []error{errSeal, errPrint, errOpen} {
-				if !errors.Is(err, keyring.ErrErased) || !fault.Is(err, "context-erased") || fault.KindOf(err) != fault.Gone {
-					t.Errorf("%s, %s: error = %v, want ErrErased", when, key, err)
-				}
-			}
-		}
-		if _, err := k.Seal(ctx, "acme", "key.1", nil, []byte("text")); err != nil {
-			t.Errorf("%s: the next generation: %v", when, err)
-		}
-		if _, err := k.Fingerprint(ctx, "other", "key.0", nil); err != nil {
-			t.Errorf("%s: another tenant's key of that name: %v", when, err)
-		}
-	}
-	check("at once")
-	if err := k.Close(); err != nil {
-		t.Fatal(err)
-	}
-	k = openAt(t, dir)
-	check("opened again")
 }
 
 // Whatever was going on meanwhile, nothing opens after Destroy returned.

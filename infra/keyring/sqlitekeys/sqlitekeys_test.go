@@ -4,19 +4,15 @@ import (
 	"bytes"
 	"context"
 	"errors"
-	"fmt"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
 	"zombiezen.com/go/sqlite"
 	"zombiezen.com/go/sqlite/sqlitex"
 
-	"handoff/domain/fault"
 	"handoff/events"
 	"handoff/infra/keyring"
 	"handoff/infra/keyring/sqlitekeys"
@@ -41,6 +37,17 @@ func openAt(t testing.TB, dir string) *keyring.Keyring {
 
 func openWith(t testing.TB, dir string, now func() time.Time) *keyring.Keyring {
 	t.Helper()
+	k := openDir(t, dir, now)
+	for _, tenant := range []string{"acme", "other"} {
+		if err := k.EnsureTenant(context.Background(), tenant); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return k
+}
+
+func openDir(t testing.TB, dir string, now func() time.Time) *keyring.Keyring {
+	t.Helper()
 	k, err := sqlitekeys.Open(context.Background(), dir, master(t, 1), now)
 	if err != nil {
 		t.Fatal(err)
@@ -50,11 +57,6 @@ func openWith(t testing.TB, dir string, now func() time.Time) *keyring.Keyring {
 			t.Error(err)
 		}
 	})
-	for _, tenant := range []string{"acme", "other"} {
-		if err := k.EnsureTenant(context.Background(), tenant); err != nil {
-			t.Fatal(err)
-		}
-	}
 	return k
 }
 
@@ -161,23 +163,6 @@ func TestFilesAreTheOwnersAlone(t *testing.T) {
 	}
 }
 
-func TestNamesSurviveReopening(t *testing.T) {
-	t.Parallel()
-	dir := t.TempDir()
-	names := func() []string {
-		k := openAt(t, dir)
-		stream, errStream := k.StreamID("acme", events.KindConversation, "store-bot", "Kx81c")
-		ref, errRef := k.Ref("acme", "email", "a@example.com")
-		if err := errors.Join(errStream, errRef, k.Close()); err != nil {
-			t.Fatal(err)
-		}
-		return []string{stream.String(), ref, k.SystemStreamID(events.KindReservation, "generic", "org", "app").String(), k.ID()}
-	}
-	if first, second := names(), names(); !slices.Equal(first, second) {
-		t.Errorf("names = %v, then %v", first, second)
-	}
-}
-
 func TestNamesOfTenantsDiffer(t *testing.T) {
 	t.Parallel()
 	k, elsewhere := openAt(t, t.TempDir()), openAt(t, t.TempDir())
@@ -195,64 +180,6 @@ func TestNamesOfTenantsDiffer(t *testing.T) {
 	}
 	if len(seen) != 12 {
 		t.Errorf("%d different names, want 12", len(seen))
-	}
-}
-
-func TestTenants(t *testing.T) {
-	t.Parallel()
-	dir := t.TempDir()
-	k := openAt(t, dir)
-	var wg sync.WaitGroup
-	for range 16 {
-		wg.Go(func() {
-			for i := range 4 {
-				if err := k.EnsureTenant(t.Context(), fmt.Sprint("tenant-", i)); err != nil {
-					t.Error(err)
-				}
-			}
-		})
-	}
-	wg.Wait()
-	want := []string{"acme", "other", "tenant-0", "tenant-1", "tenant-2", "tenant-3"}
-	got, err := k.Tenants(t.Context())
-	if slices.Sort(got); err != nil || !slices.Equal(got, want) {
-		t.Errorf("tenants = %q, %v, want %q", got, err, want)
-	}
-	for _, name := range []string{"", strings.Repeat("x", 129), "\xff"} {
-		if err := k.EnsureTenant(t.Context(), name); !fault.Is(err, "tenant-invalid") {
-			t.Errorf("EnsureTenant(%q) = %v, want tenant-invalid", name, err)
-		}
-	}
-	cancelled, cancel := context.WithCancel(t.Context())
-	cancel()
-	if err := k.EnsureTenant(cancelled, "late"); !errors.Is(err, context.Canceled) {
-		t.Errorf("cancelled: error = %v", err)
-	}
-}
-
-func TestUnknownTenant(t *testing.T) {
-	t.Parallel()
-	k := openAt(t, t.TempDir())
-	ctx := t.Context()
-	for name, call := range map[string]func() error{
-		"StreamID":       func() error { _, err := k.StreamID("nobody", events.KindDelivery); return err },
-		"Ref":            func() error { _, err := k.Ref("nobody", "l", "v"); return err },
-		"Seal":           func() error { _, err := k.Seal(ctx, "nobody", "k", nil, nil); return err },
-		"Open":           func() error { _, err := k.Open(ctx, "nobody", "k", nil, nil); return err },
-		"Fingerprint":    func() error { _, err := k.Fingerprint(ctx, "nobody", "k", nil); return err },
-		"Destroy":        func() error { return k.Destroy(ctx, "nobody", "k") },
-		"PutSecret":      func() error { return k.PutSecret(ctx, "nobody", "n", nil) },
-		"Secret":         func() error { _, err := k.Secret(ctx, "nobody", "n"); return err },
-		"SecretVersions": func() error { _, err := k.SecretVersions(ctx, "nobody", "n"); return err },
-		"DeleteSecret":   func() error { return k.DeleteSecret(ctx, "nobody", "n") },
-		"Issue": func() error {
-			_, _, err := k.APIKeys().Issue(ctx, keyring.NewKey{Tenant: "nobody", Role: "admin"})
-			return err
-		},
-	} {
-		if err := call(); !fault.Is(err, "tenant-not-found") || fault.KindOf(err) != fault.NotFound {
-			t.Errorf("%s: error = %v, want tenant-not-found", name, err)
-		}
 	}
 }
 
