@@ -24,10 +24,12 @@ type Settings struct {
 	PublicURL string // without a slash at its end; empty: of the listener
 	Tenant    string
 
-	Allow    safehttp.Allow // private addresses that may be reached
-	MaxBody  int64
-	Lifetime time.Duration // of an open escalation
-	Drain    time.Duration // after a disconnect
+	Allow   safehttp.Allow // private addresses that may be reached
+	MaxBody int64
+	// MaxConcurrent is how many requests are worked on at once.
+	MaxConcurrent int
+	Lifetime      time.Duration // of an open escalation
+	Drain         time.Duration // after a disconnect
 
 	DeliveryTimeout     time.Duration
 	DeliveryTotal       int

@@ -38,7 +38,7 @@ func TestDefaultsAreSafe(t *testing.T) {
 	t.Parallel()
 	want := settings.Settings{
 		DataDir: filepath.FromSlash("/home/ada/.local/share/handoff"), KeyFile: filepath.FromSlash("/home/ada/.config/handoff/master.key"),
-		Listen: "127.0.0.1:8480", Tenant: "default", MaxBody: 1 << 20, Lifetime: 24 * time.Hour, Drain: time.Hour,
+		Listen: "127.0.0.1:8480", Tenant: "default", MaxBody: 1 << 20, MaxConcurrent: 1024, Lifetime: 24 * time.Hour, Drain: time.Hour,
 		DeliveryTimeout: 15 * time.Second, DeliveryTotal: 128, DeliveryPerEndpoint: 64, LogFormat: "text",
 	}
 	if got := load(t, map[string]string{"HANDOFF_LISTEN": "", "HANDOFF_URL": ""}); !reflect.DeepEqual(got, want) {
@@ -55,13 +55,13 @@ func samples(t *testing.T) (values map[string]string, want settings.Settings) {
 	}
 	values = map[string]string{
 		"HANDOFF_DATA_DIR": "/srv/handoff", "HANDOFF_KEY_FILE": "/etc/handoff/key", "HANDOFF_LISTEN": ":80", "HANDOFF_PUBLIC_URL": "https://h.example/x/",
-		"HANDOFF_TENANT": "acme", "HANDOFF_ALLOW_PRIVATE": "10.0.0.0/8", "HANDOFF_MAX_BODY": "2MiB", "HANDOFF_ESCALATION_LIFETIME": "7d",
+		"HANDOFF_TENANT": "acme", "HANDOFF_ALLOW_PRIVATE": "10.0.0.0/8", "HANDOFF_MAX_BODY": "2MiB", "HANDOFF_MAX_CONCURRENT": "12", "HANDOFF_ESCALATION_LIFETIME": "7d",
 		"HANDOFF_DRAIN": "90m", "HANDOFF_DELIVERY_TIMEOUT": "5s", "HANDOFF_DELIVERY_TOTAL": "16", "HANDOFF_DELIVERY_PER_ENDPOINT": "8",
 		"HANDOFF_LOG_LEVEL": "Debug", "HANDOFF_LOG_FORMAT": "json", "HANDOFF_URL": "http://127.0.0.1:8480/", "HANDOFF_API_KEY": "hk_1_secret",
 	}
 	return values, settings.Settings{
 		DataDir: filepath.FromSlash("/srv/handoff"), KeyFile: filepath.FromSlash("/etc/handoff/key"), Listen: ":80", PublicURL: "https://h.example/x",
-		Tenant: "acme", Allow: allow, MaxBody: 2 << 20, Lifetime: 7 * 24 * time.Hour, Drain: 90 * time.Minute, DeliveryTimeout: 5 * time.Second,
+		Tenant: "acme", Allow: allow, MaxBody: 2 << 20, MaxConcurrent: 12, Lifetime: 7 * 24 * time.Hour, Drain: 90 * time.Minute, DeliveryTimeout: 5 * time.Second,
 		DeliveryTotal: 16, DeliveryPerEndpoint: 8, LogLevel: slog.LevelDebug, LogFormat: "json", URL: "http://127.0.0.1:8480", APIKey: "hk_1_secret",
 	}
 }

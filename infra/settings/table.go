@@ -21,7 +21,7 @@ const folder = "handoff" // in the user's directories
 
 func defaults(home Home) Settings {
 	s := Settings{
-		Listen: "127.0.0.1:8480", Tenant: "default", MaxBody: 1 << 20, Lifetime: 24 * time.Hour, Drain: time.Hour,
+		Listen: "127.0.0.1:8480", Tenant: "default", MaxBody: 1 << 20, MaxConcurrent: 1024, Lifetime: 24 * time.Hour, Drain: time.Hour,
 		DeliveryTimeout: 15 * time.Second, DeliveryTotal: 128, DeliveryPerEndpoint: 64, LogLevel: slog.LevelInfo, LogFormat: FormatText,
 	}
 	if home.Data != "" {
@@ -108,6 +108,7 @@ func definitions() []definition {
 			s.MaxBody, err = parseSize(v, 1<<10, 64<<20)
 			return err
 		}).onAWS(),
+		define("max-concurrent", "1024", "Requests that are worked on at once; one more is told to come back.", count(func(s *Settings) *int { return &s.MaxConcurrent }, 1<<20)),
 		define("escalation-lifetime", "24h", "How long an escalation may stay open before it expires.", span(func(s *Settings) *time.Duration { return &s.Lifetime }, time.Second, 90*day)).onAWS(),
 		define("drain", "1h", "How long open escalations may still finish after a disconnect that says nothing of it.", span(func(s *Settings) *time.Duration { return &s.Drain }, time.Second, 90*day)).onAWS(),
 		define("delivery-timeout", "15s", "How long one attempt to deliver may take.", span(func(s *Settings) *time.Duration { return &s.DeliveryTimeout }, time.Second, 50*time.Second)).onAWS(),

@@ -29,7 +29,7 @@ func (s *System) httpHandler() http.Handler {
 		History: b.audit.History, StateAt: b.audit.StateAt, Facts: b.audit.Facts, Verify: s.verify,
 		Healthy: s.healthy,
 	}, httpapi.Config{
-		Authenticate: s.Keyring.APIKeys().Authenticate, Now: s.cfg.Now, Log: s.cfg.Log, MaxBody: s.cfg.MaxBody,
+		Authenticate: s.Keyring.APIKeys().Authenticate, Now: s.cfg.Now, Log: s.cfg.Log, MaxBody: s.cfg.MaxBody, MaxConcurrent: s.cfg.MaxConcurrent,
 		PublicURL: s.cfg.PublicURL, Version: s.cfg.Version,
 		WebhookSecrets: func(ctx context.Context, tenant, connection string) ([]standardwebhooks.Secret, error) {
 			return s.Vault.Secrets(ctx, tenant, connection, "")

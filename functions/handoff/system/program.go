@@ -43,7 +43,7 @@ func (p Program) config() Config {
 	s := p.Settings
 	return Config{
 		DataDir: s.DataDir, KeyFile: s.KeyFile, Tenant: s.Tenant, PublicURL: s.PublicURL, Version: p.Version,
-		MaxBody: s.MaxBody, Lifetime: s.Lifetime, Drain: s.Drain, Allow: s.Allow, Timeout: s.DeliveryTimeout,
+		MaxBody: s.MaxBody, MaxConcurrent: s.MaxConcurrent, Lifetime: s.Lifetime, Drain: s.Drain, Allow: s.Allow, Timeout: s.DeliveryTimeout,
 		Lanes: lanes.Options{Total: s.DeliveryTotal, PerEndpoint: s.DeliveryPerEndpoint},
 		Now:   p.Now, Log: p.logger(), UnsafeNoSync: p.UnsafeNoSync,
 	}

@@ -30,14 +30,16 @@ type Config struct {
 	Tenant    string
 	PublicURL string // begins the links in answers and events
 	Version   string
-	MaxBody   int64          // of requests; 0: 1 MiB
-	Lifetime  time.Duration  // of an open escalation; 0: 24 h
-	Drain     time.Duration  // after a disconnect; 0: 1 h
-	Allow     safehttp.Allow // private addresses that endpoints may have
-	Timeout   time.Duration  // of a delivery attempt; 0: 15 s
-	Lanes     lanes.Options
-	Now       func() time.Time
-	Log       *slog.Logger
+	MaxBody   int64 // of requests; 0: 1 MiB
+	// MaxConcurrent limits the requests that are worked on at once; 0: none.
+	MaxConcurrent int
+	Lifetime      time.Duration  // of an open escalation; 0: 24 h
+	Drain         time.Duration  // after a disconnect; 0: 1 h
+	Allow         safehttp.Allow // private addresses that endpoints may have
+	Timeout       time.Duration  // of a delivery attempt; 0: 15 s
+	Lanes         lanes.Options
+	Now           func() time.Time
+	Log           *slog.Logger
 	// UnsafeNoSync leaves out every fsync, for the test that must notice.
 	UnsafeNoSync bool
 }
