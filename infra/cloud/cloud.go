@@ -13,6 +13,8 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"net/http"
+	"os"
 	"path"
 	"runtime/debug"
 	"strings"
@@ -25,6 +27,7 @@ import (
 
 	"handoff/domain/fault"
 	"handoff/infra/settings"
+	"handoff/infra/telemetry"
 )
 
 // Limits of one call to AWS. A call that hangs is given up early enough to be
@@ -46,9 +49,11 @@ type Cloud struct {
 	Version string
 	Now     func() time.Time
 	Log     *slog.Logger
+	Meter   *telemetry.Meter
 	// AWS is what clients are made from.
 	AWS aws.Config
 
+	tracer  *telemetry.Tracer
 	lookup  func(name string) string
 	missing []fault.Problem
 	clients
@@ -65,11 +70,21 @@ func open(ctx context.Context, getenv func(string) string, now func() time.Time)
 	if err != nil {
 		return c, err
 	}
+	c.observe()
 	c.AWS, err = config.LoadDefaultConfig(ctx, config.WithHTTPClient(httpClient()), config.WithRetryer(retryer))
 	if err != nil {
 		return c, fmt.Errorf("configure AWS: %w", err)
 	}
 	return c, nil
+}
+
+// observe opens the log, the metrics and the traces.
+func (c *Cloud) observe() {
+	stack := c.Need(Stack)
+	c.Log = telemetry.NewLogger(os.Stdout, c.Settings.LogLevel, c.Function)
+	slog.SetDefault(c.Log) // this is the program: whoever has no logger of its own uses the program's
+	c.Meter = telemetry.NewMeter(os.Stdout, stack, c.Function, c.Now)
+	c.tracer = telemetry.NewTracer(new(http.Client), c.lookup("OTEL_EXPORTER_OTLP_ENDPOINT"), c.Function, c.Version, stack, c.Now)
 }
 
 func httpClient() *awshttp.BuildableClient {

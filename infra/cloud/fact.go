@@ -11,13 +11,14 @@ import (
 
 	"handoff/domain/fault"
 	"handoff/events"
+	"handoff/infra/telemetry"
 )
 
 // OnFact answers a rule of the bus, and a queue that a rule or the publisher
 // fills. Of a queue's batch, those that failed come back, and in a FIFO queue
 // everything behind them in their group.
 func OnFact(handle func(context.Context, events.Notification) error) Handler {
-	queue := OnQueue(func(ctx context.Context, m Message) error {
+	queue := onMessages(func(ctx context.Context, m Message) error {
 		return onFact(ctx, []byte(m.Body), handle)
 	})
 	rule := func(ctx context.Context, payload []byte) ([]byte, error) {
@@ -31,7 +32,10 @@ func onFact(ctx context.Context, body []byte, handle func(context.Context, event
 	if err != nil {
 		return err
 	}
-	if err := handle(ctx, n); err != nil {
+	ctx, n, s := spanOf(ctx, n)
+	err = handle(ctx, n)
+	s.End(err)
+	if err != nil {
 		return fmt.Errorf("%s %s: %w", n.Type, n.ID, err)
 	}
 	return nil
@@ -67,7 +71,12 @@ func Choose(batch, other Handler) Handler {
 
 // OnSchedule answers a schedule, whatever its input.
 func OnSchedule(handle func(context.Context) error) Handler {
-	return func(ctx context.Context, _ []byte) ([]byte, error) { return nil, handle(ctx) }
+	return func(ctx context.Context, _ []byte) ([]byte, error) {
+		ctx, s := span(ctx, telemetry.Internal, "")
+		err := handle(ctx)
+		s.End(err)
+		return nil, err
+	}
 }
 
 // OnInvoke answers whoever invokes the function directly. Input with members
@@ -80,8 +89,9 @@ func OnInvoke[In, Out any](handle func(context.Context, In) (Out, error)) Handle
 		if err := dec.Decode(&in); err != nil {
 			return nil, fault.New(fault.Invalid, "input-unreadable", err.Error())
 		}
+		ctx, s := span(ctx, telemetry.Internal, "")
 		out, err := handle(ctx, in)
-		if err != nil {
+		if s.End(err); err != nil {
 			return nil, err
 		}
 		return json.Marshal(out)

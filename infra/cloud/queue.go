@@ -4,12 +4,13 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"log/slog"
 	"runtime/debug"
 	"strconv"
 	"sync"
 
 	lambdaevents "github.com/aws/aws-lambda-go/events"
+
+	"handoff/infra/telemetry"
 )
 
 // Message is what a queue holds.
@@ -27,6 +28,18 @@ type Message struct {
 // failed come back, and with them everything behind them in their group. A
 // panic counts as a failure of its message.
 func OnQueue(handle func(context.Context, Message) error) Handler {
+	return onMessages(func(ctx context.Context, m Message) error {
+		var about struct{ Trace string }           // as a notification has it
+		_ = json.Unmarshal([]byte(m.Body), &about) // what is none has no trace
+		ctx, s := span(ctx, telemetry.Consumer, about.Trace, telemetry.Attr{Key: "messaging.message.id", Value: m.ID})
+		err := handle(ctx, m)
+		s.End(err)
+		return err
+	})
+}
+
+// onMessages is OnQueue without spans.
+func onMessages(handle func(context.Context, Message) error) Handler {
 	return func(ctx context.Context, payload []byte) ([]byte, error) {
 		var e lambdaevents.SQSEvent
 		if err := json.Unmarshal(payload, &e); err != nil {
@@ -63,7 +76,7 @@ func (b *batch) run(ctx context.Context, records []lambdaevents.SQSMessage) {
 		wg.Go(func() {
 			for at, i := range group {
 				if err := b.one(ctx, records[i]); err != nil {
-					slog.ErrorContext(ctx, "message failed", "message_id", records[i].MessageId, "error", err)
+					failed(ctx, "message "+records[i].MessageId, err)
 					for _, behind := range group[at:] {
 						b.failed[behind] = true
 					}

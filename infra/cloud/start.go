@@ -46,8 +46,6 @@ func Bind(ctx context.Context, getenv func(string) string, now func() time.Time,
 	if err != nil {
 		return nil, err
 	}
-	c.Log = telemetry.NewLogger(os.Stdout, c.Settings.LogLevel, c.Function)
-	slog.SetDefault(c.Log) // this is the program: whoever has no logger of its own uses the program's
 	h, err := build(ctx, c)
 	if missing := c.unset(); missing != nil {
 		return nil, missing // it is the reason of whatever else failed
@@ -60,23 +58,33 @@ func Bind(ctx context.Context, getenv func(string) string, now func() time.Time,
 
 // margin is what is kept of an invocation's time for its answer, so that a
 // handler that was too slow still tells what it did.
-const margin = 500 * time.Millisecond
+const margin = time.Second
 
 // around runs every invocation.
 func (c *Cloud) around(h Handler) Handler {
 	return func(ctx context.Context, payload []byte) ([]byte, error) {
+		defer c.flush(context.WithoutCancel(ctx))
 		if end, ok := ctx.Deadline(); ok {
 			early, cancel := context.WithDeadline(ctx, end.Add(-margin))
 			defer cancel()
 			ctx = early
 		}
-		out, err := h(ctx, payload)
+		out, err := h(context.WithValue(ctx, cloudKey{}, c), payload)
 		if err != nil {
-			c.Log.ErrorContext(ctx, "invocation failed", "error", err)
+			failed(ctx, "invocation failed", err)
 			return nil, public(err)
 		}
 		return out, nil
 	}
+}
+
+// flush sends and writes what the invocation told, before Lambda stops the
+// process.
+func (c *Cloud) flush(ctx context.Context) {
+	if n := c.tracer.Flush(ctx); n > 0 {
+		c.Meter.Add(ctx, telemetry.MetricSpansDropped, float64(n))
+	}
+	c.Meter.Flush()
 }
 
 // public is an error without its causes, which are in the log: Lambda hands it

@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"log/slog"
 	"strconv"
 
 	lambdaevents "github.com/aws/aws-lambda-go/events"
@@ -26,14 +25,16 @@ func OnStream(handle func(context.Context, []eventlog.Change) (failed string, er
 		for i := range e.Records {
 			changes[i] = change(&e.Records[i])
 		}
-		failed, err := handle(ctx, changes)
-		if err != nil && failed == "" {
+		ctx, s := spanOver(ctx, changes)
+		from, err := handle(ctx, changes)
+		s.End(err)
+		if err != nil && from == "" {
 			return nil, err
 		}
 		var out lambdaevents.DynamoDBEventResponse
-		if failed != "" {
-			slog.ErrorContext(ctx, "batch comes again in part", "records", len(changes), "sequence", failed, "error", err)
-			out.BatchItemFailures = []lambdaevents.DynamoDBBatchItemFailure{{ItemIdentifier: failed}}
+		if from != "" {
+			failed(ctx, "changes from "+from, err)
+			out.BatchItemFailures = []lambdaevents.DynamoDBBatchItemFailure{{ItemIdentifier: from}}
 		}
 		return json.Marshal(out)
 	}

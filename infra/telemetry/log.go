@@ -31,6 +31,9 @@ func (h handler) Handle(ctx context.Context, r slog.Record) error {
 	if lc, ok := lambdacontext.FromContext(ctx); ok {
 		r.AddAttrs(slog.String("request_id", lc.AwsRequestID))
 	}
+	if s := spanOf(ctx); s != nil {
+		r.AddAttrs(slog.String("trace_id", s.at.trace))
+	}
 	return h.Handler.Handle(ctx, r)
 }
 
