@@ -44,8 +44,8 @@ func OnStream(handle func(context.Context, []eventlog.Change) (failed string, er
 // be read.
 func change(r *lambdaevents.DynamoDBEventRecord) eventlog.Change {
 	c := eventlog.Change{
-		Sequence: r.Change.SequenceNumber,
-		Stored:   r.EventName == string(lambdaevents.DynamoDBOperationTypeInsert),
+		Sequence: r.Change.SequenceNumber, At: r.Change.ApproximateCreationDateTime.Time,
+		Stored: r.EventName == string(lambdaevents.DynamoDBOperationTypeInsert),
 	}
 	stored, err := streamimage.Parse(r.Change.NewImage)
 	if c.Commit, c.Imported = stored.Commit, stored.Imported; err == nil || !c.Stored {

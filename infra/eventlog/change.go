@@ -1,11 +1,17 @@
 package eventlog
 
-import "handoff/events"
+import (
+	"time"
+
+	"handoff/events"
+)
 
 // Change is what a log's stream of changes tells of one item that was stored.
 type Change struct {
 	// Sequence is the change's place in the stream.
 	Sequence string
+	// At is about when the commit was stored.
+	At time.Time
 	// Stored says that a new commit was stored. Anything else, such as one that
 	// was replaced or removed, nobody may do.
 	Stored bool

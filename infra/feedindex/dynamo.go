@@ -1,0 +1,130 @@
+package feedindex
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"iter"
+	"strconv"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+	"github.com/aws/smithy-go"
+
+	"handoff/infra/awsfault"
+)
+
+// dynamo is a table of DynamoDB with the keys p and o (text); b holds the data,
+// and ttl the second after which the row may go.
+type dynamo struct {
+	db    *dynamodb.Client
+	table string
+}
+
+// maxPage is the most rows that a request is told to read.
+const maxPage = 1000
+
+const (
+	attrPartition, attrOrder = "p", "o"
+	attrData, attrTTL        = "b", "ttl"
+)
+
+// Put implements Table.
+func (d dynamo) Put(ctx context.Context, r Row, fresh bool) (bool, error) {
+	in := &dynamodb.PutItemInput{TableName: &d.table, Item: item(r)}
+	if fresh {
+		in.ConditionExpression = aws.String("attribute_not_exists(" + attrPartition + ")")
+	}
+	_, err := d.db.PutItem(ctx, in)
+	if _, there := errors.AsType[*types.ConditionalCheckFailedException](err); there {
+		return false, nil
+	}
+	if err != nil {
+		return false, fmt.Errorf("put %s %s into the index: %w", r.Partition, r.Order, awsfault.Classify(err))
+	}
+	return true, nil
+}
+
+func item(r Row) map[string]types.AttributeValue {
+	m := map[string]types.AttributeValue{attrPartition: text(r.Partition), attrOrder: text(r.Order)}
+	if len(r.Data) > 0 { // there are emulators that fail on an empty value
+		m[attrData] = &types.AttributeValueMemberB{Value: r.Data}
+	}
+	if !r.Expires.IsZero() {
+		m[attrTTL] = &types.AttributeValueMemberN{Value: strconv.FormatInt(r.Expires.Unix(), 10)}
+	}
+	return m
+}
+
+func text(s string) types.AttributeValue { return &types.AttributeValueMemberS{Value: s} }
+
+// Query implements Table.
+func (d dynamo) Query(ctx context.Context, r Range) iter.Seq2[Row, error] {
+	return func(yield func(Row, error) bool) {
+		pages := dynamodb.NewQueryPaginator(d.db, d.input(r))
+		for n := 0; pages.HasMorePages(); {
+			page, err := pages.NextPage(ctx)
+			if err != nil {
+				yield(Row{}, fmt.Errorf("read %s from the index: %w", r.Partition, awsfault.Classify(err)))
+				return
+			}
+			for _, m := range page.Items {
+				if n++; !yield(row(m), nil) || n == r.Limit {
+					return
+				}
+			}
+		}
+	}
+}
+
+func (d dynamo) input(r Range) *dynamodb.QueryInput {
+	condition, values := attrPartition+" = :p", map[string]types.AttributeValue{":p": text(r.Partition)}
+	switch {
+	case r.From != "" && r.To != "":
+		condition += " AND " + attrOrder + " BETWEEN :from AND :to"
+	case r.From != "":
+		condition += " AND " + attrOrder + " >= :from"
+	case r.To != "":
+		condition += " AND " + attrOrder + " <= :to"
+	}
+	for name, bound := range map[string]string{":from": r.From, ":to": r.To} {
+		if bound != "" {
+			values[name] = text(bound)
+		}
+	}
+	in := &dynamodb.QueryInput{
+		TableName: &d.table, ConsistentRead: aws.Bool(true), KeyConditionExpression: &condition,
+		ExpressionAttributeValues: values, ScanIndexForward: aws.Bool(!r.Newest),
+	}
+	if n := min(cmp.Or(r.Page, r.Limit), cmp.Or(r.Limit, r.Page)); n > 0 {
+		in.Limit = aws.Int32(int32(min(n, maxPage)))
+	}
+	return in
+}
+
+func row(m map[string]types.AttributeValue) (r Row) {
+	if p, ok := m[attrPartition].(*types.AttributeValueMemberS); ok {
+		r.Partition = p.Value
+	}
+	if o, ok := m[attrOrder].(*types.AttributeValueMemberS); ok {
+		r.Order = o.Value
+	}
+	if b, ok := m[attrData].(*types.AttributeValueMemberB); ok {
+		r.Data = b.Value
+	}
+	if n, ok := m[attrTTL].(*types.AttributeValueMemberN); ok {
+		seconds, _ := strconv.ParseInt(n.Value, 10, 64) // written above
+		r.Expires = time.Unix(seconds, 0).UTC()
+	}
+	return r
+}
+
+// ofService reports whether an error came from a call to AWS, rather than from
+// what the call returned.
+func ofService(err error) bool {
+	_, ok := errors.AsType[*smithy.OperationError](err)
+	return ok
+}
