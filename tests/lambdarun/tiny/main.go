@@ -1,10 +1,14 @@
-// Command tiny is a Lambda function that does what its event asks for, and
-// starts as its environment says: tests of what runs functions need no more.
+// Command tiny is a Lambda function that does what its event asks for, or asks
+// its test what to answer, and starts as its environment says: tests of what runs
+// functions need no more.
 package main
 
 import (
+	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
+	"io"
 	"net/http"
 	"os"
 	"strings"
@@ -22,7 +26,24 @@ func main() {
 	case "hasty":
 		hasty(os.Getenv("TINY_DONE"))
 	}
+	if ask := os.Getenv("TINY_ASK"); ask != "" {
+		lambda.Start(func(_ context.Context, event json.RawMessage) (json.RawMessage, error) { return answer(ask, event) })
+	}
 	lambda.Start(handle)
+}
+
+// answer has the test answer an event.
+func answer(ask string, event []byte) (json.RawMessage, error) {
+	resp, err := http.Post(ask, "application/json", bytes.NewReader(event))
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = resp.Body.Close() }()
+	body, err := io.ReadAll(resp.Body)
+	if err == nil && resp.StatusCode != http.StatusOK {
+		err = errors.New(string(body))
+	}
+	return body, err
 }
 
 // hasty answers one event, asks for another one, and goes away before there is

@@ -1,0 +1,180 @@
+package lambdarun
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httputil"
+	"net/url"
+	"strings"
+	"sync"
+)
+
+// Call is a request of a function to AWS, on its way.
+type Call struct {
+	Instance string // its name
+	Function string
+	Service  string // such as dynamodb
+	Action   string // such as PutItem
+	Body     []byte // empty for S3
+	Path     string
+}
+
+// Fault is what becomes of a call.
+type Fault int
+
+// What may become of a call.
+const (
+	Passed     Fault = iota
+	Throttled        // refused, as beyond the quota
+	Failed           // answered 500, nothing was done
+	Lost             // done, and the answer is lost
+	KilledSoon       // the instance is killed before anything is done
+	KilledLate       // done, and the instance is killed before it hears of it
+)
+
+// Proxy stands between functions and an emulator. It is safe for concurrent use.
+type Proxy struct {
+	// Decide, if set, says what becomes of a call. Set it before the first one.
+	Decide func(Call) Fault
+	// Allowed, if set, says why a call is not allowed, as IAM would, or nothing.
+	Allowed func(Call) string
+	// Kill, if set, kills the instance of that name.
+	Kill func(instance string)
+
+	forward *httputil.ReverseProxy
+	mu      sync.Mutex
+	met     map[Fault]int
+	denied  map[string]bool
+}
+
+// NewProxy returns a proxy in front of an endpoint.
+func NewProxy(endpoint string) (*Proxy, error) {
+	u, err := url.Parse(endpoint)
+	if err != nil {
+		return nil, fmt.Errorf("proxy: %w", err)
+	}
+	rewrite := func(r *httputil.ProxyRequest) { r.SetURL(u) }
+	return &Proxy{
+		forward: &httputil.ReverseProxy{Rewrite: rewrite, Transport: &http.Transport{MaxIdleConnsPerHost: 64}},
+		met:     map[Fault]int{}, denied: map[string]bool{},
+	}, nil
+}
+
+// Met returns how often each fault was met.
+func (p *Proxy) Met() map[Fault]int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	out := map[Fault]int{}
+	for f, n := range p.met {
+		out[f] = n
+	}
+	return out
+}
+
+// Denied returns what was not allowed.
+func (p *Proxy) Denied() (all []string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for d := range p.denied {
+		all = append(all, d)
+	}
+	return all
+}
+
+// ServeHTTP implements http.Handler.
+func (p *Proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	c, err := read(r)
+	if err != nil {
+		return // the function is gone
+	}
+	if p.Allowed != nil {
+		if why := p.Allowed(c); why != "" {
+			p.mu.Lock()
+			p.denied[why] = true
+			p.mu.Unlock()
+			refuseCall(w, c, http.StatusBadRequest, "AccessDeniedException", why)
+			return
+		}
+	}
+	fault := Passed
+	if p.Decide != nil {
+		fault = p.Decide(c)
+	}
+	p.mu.Lock()
+	p.met[fault]++
+	p.mu.Unlock()
+	p.serve(w, r, c, fault)
+}
+
+func (p *Proxy) serve(w http.ResponseWriter, r *http.Request, c Call, fault Fault) {
+	switch fault {
+	case Passed:
+		p.forward.ServeHTTP(w, r)
+	case Throttled:
+		if c.Service == "s3" {
+			refuseCall(w, c, http.StatusServiceUnavailable, "SlowDown", "Please reduce your request rate.")
+			return
+		}
+		refuseCall(w, c, http.StatusBadRequest, "ThrottlingException", "Rate exceeded")
+	case Failed:
+		refuseCall(w, c, http.StatusInternalServerError, "InternalServerError", "Planted")
+	case Lost:
+		p.forward.ServeHTTP(nowhere{http.Header{}}, r)
+		panic(http.ErrAbortHandler) // net/http's way to break off
+	case KilledSoon:
+		p.Kill(c.Instance)
+	case KilledLate:
+		p.forward.ServeHTTP(nowhere{http.Header{}}, r)
+		p.Kill(c.Instance)
+	}
+}
+
+// read reads a call and leaves the request as it was.
+func read(r *http.Request) (c Call, err error) {
+	if c.Body, err = io.ReadAll(r.Body); err != nil {
+		return c, err
+	}
+	r.Body = io.NopCloser(bytes.NewReader(c.Body))
+	// AWS4-HMAC-SHA256 Credential=<key>/<date>/<region>/<service>/aws4_request, …
+	_, credential, _ := strings.Cut(r.Header.Get("Authorization"), "Credential=")
+	scope := strings.SplitN(credential, "/", 5)
+	if len(scope) == 5 {
+		c.Instance, c.Service = scope[0], scope[3]
+	}
+	c.Function = c.Instance[:max(0, strings.LastIndexByte(c.Instance, '-'))]
+	_, c.Action, _ = strings.Cut(r.Header.Get("X-Amz-Target"), ".")
+	c.Path = r.URL.Path
+	if c.Service == "s3" {
+		c.Action, c.Body = map[string]string{http.MethodPut: "PutObject", http.MethodGet: "GetObject", http.MethodHead: "GetObject"}[r.Method], nil
+	}
+	return c, nil
+}
+
+// refuseCall answers as AWS does: JSON, for S3 XML.
+func refuseCall(w http.ResponseWriter, c Call, status int, code, message string) {
+	if c.Service == "s3" {
+		w.WriteHeader(status)
+		_, _ = fmt.Fprintf(w, "<Error><Code>%s</Code><Message>%s</Message></Error>", code, message) // the function is gone
+		return
+	}
+	body, _ := json.Marshal(map[string]string{"__type": code, "message": message}) // strings encode
+	w.Header().Set("Content-Type", "application/x-amz-json-1.0")
+	w.Header().Set("X-Amzn-ErrorType", code)
+	w.WriteHeader(status)
+	_, _ = w.Write(body)
+}
+
+// nowhere takes an answer that nobody gets.
+type nowhere struct{ header http.Header }
+
+// Header implements http.ResponseWriter.
+func (n nowhere) Header() http.Header { return n.header }
+
+// Write implements http.ResponseWriter.
+func (n nowhere) Write(b []byte) (int, error) { return len(b), nil }
+
+// WriteHeader implements http.ResponseWriter.
+func (n nowhere) WriteHeader(int) {}
