@@ -4,14 +4,11 @@ import (
 	"context"
 	"fmt"
 	"math"
-	"strconv"
-	"strings"
 
 	"zombiezen.com/go/sqlite"
 
 	"handoff/domain/conversation"
 	"handoff/domain/escid"
-	"handoff/domain/fault"
 	"handoff/domain/listing"
 	"handoff/events"
 	"handoff/infra/sqlitedb"
@@ -57,41 +54,41 @@ const (
 // next, empty after the last. Those of a connection are those raised on it and
 // those that moved there.
 func (d *Directory) Escalations(ctx context.Context, q listing.EscalationQuery) (rows []listing.Escalation, next string, err error) {
-	pos, err := before(listEscalations, q.Cursor)
+	pos, err := listing.Before(listEscalations, q.Cursor)
 	if err != nil {
 		return nil, "", err
 	}
-	streams, err := parsePrefix(q.IDPrefix)
+	streams, err := listing.ParsePrefix(q.IDPrefix)
 	if err != nil {
 		return nil, "", nil //nolint:nilerr // no id begins like that
 	}
-	n := limit(q.Page)
+	n := q.Rows()
 	all, err := d.escalations(ctx, plan(q, streams), []any{
-		q.Tenant, q.Connection, q.Status, q.Queue, pos, n + 1, streams.from[:], streams.to[:], streams.number, q.Customer,
+		q.Tenant, q.Connection, q.Status, q.Queue, pos, n + 1, streams.From[:], streams.To[:], streams.Number, q.Customer,
 	})
 	if err != nil {
 		return nil, "", fmt.Errorf("list escalations: %w", err)
 	}
-	all, more := cut(all, n)
+	all, more := listing.Cut(all, n)
 	for i := range all {
 		rows = append(rows, all[i].Escalation)
 	}
 	if more {
-		next = after(listEscalations, all[n-1].pos)
+		next = listing.After(listEscalations, all[n-1].pos)
 	}
 	return rows, next, nil
 }
 
 // plan chooses the way that reads few rows. Failed and expired ones are rare,
 // completed ones are not.
-func plan(q listing.EscalationQuery, s streams) string {
+func plan(q listing.EscalationQuery, s listing.Streams) string {
 	status := conversation.Status(q.Status)
 	open := q.Status == "open" || status.Open()
 	rare := status == conversation.Failed || status == conversation.Expired
 	switch {
 	case q.Customer != "":
 		return ofCustomer
-	case s.few:
+	case s.Few:
 		return ofStreams
 	case open:
 		return either(q.Connection, openHere, allOpen)
@@ -147,87 +144,32 @@ func scanEscalation(s *sqlite.Stmt) escalation {
 // Escalation returns the one escalation of a tenant whose id is, or begins with,
 // the given text.
 func (d *Directory) Escalation(ctx context.Context, tenant, prefix string) (listing.Escalation, error) {
-	streams, err := parsePrefix(prefix)
-	missing := fault.Newf(fault.NotFound, "escalation-not-found", "There is no escalation %.64q.", prefix)
-	if err != nil || streams.all() {
-		return listing.Escalation{}, missing
+	streams, err := listing.ParsePrefix(prefix)
+	if err != nil || streams.All() {
+		return listing.Escalation{}, listing.NoEscalation(prefix)
 	}
-	if streams.from == streams.to { // a whole id names one number
-		streams.number = max(streams.number, 1)
+	if streams.One() { // a whole id names one number
+		streams.Number = max(streams.Number, 1)
 	}
 	const some = 5
 	sql := ofTenant
-	if streams.few {
+	if streams.Few {
 		sql = ofStreams
 	}
 	found, err := d.escalations(ctx, sql, []any{
-		tenant, "", "", "", int64(math.MaxInt64), some, streams.from[:], streams.to[:], streams.number,
+		tenant, "", "", "", int64(math.MaxInt64), some, streams.From[:], streams.To[:], streams.Number,
 	})
 	switch {
 	case err != nil:
 		return listing.Escalation{}, fmt.Errorf("find escalation: %w", err)
 	case len(found) == 0:
-		return listing.Escalation{}, missing
+		return listing.Escalation{}, listing.NoEscalation(prefix)
 	case len(found) > 1:
-		return listing.Escalation{}, ambiguous(prefix, found)
+		all := make([]listing.Escalation, len(found))
+		for i := range found {
+			all[i] = found[i].Escalation
+		}
+		return listing.Escalation{}, listing.Ambiguous(prefix, all)
 	}
 	return found[0].Escalation, nil
-}
-
-func ambiguous(prefix string, found []escalation) error {
-	ids := make([]string, len(found))
-	for i := range found {
-		ids[i] = found[i].ID
-	}
-	return fault.Newf(fault.Conflict, "escalation-ambiguous", "More than one escalation begins with %.64q: %s. Give more of the id.",
-		prefix, strings.Join(ids, ", "))
-}
-
-// streams are those whose ids begin alike.
-type streams struct {
-	from, to events.StreamID // inclusive
-	number   int             // 0: any
-	few      bool            // the prefix is long enough to look them up
-}
-
-func (s streams) all() bool { return s.from == streamOf(0x00) && s.to == streamOf(0xff) }
-
-func streamOf(b byte) (id events.StreamID) {
-	for i := range id {
-		id[i] = b
-	}
-	return id
-}
-
-// digits is how many an id has; of a prefix with lookUp or more, at most one
-// stream in 256 is left.
-const (
-	digits = 26
-	lookUp = 2
-)
-
-// parsePrefix reads the beginning of an id, with or without "esc_" and with or
-// without the number at its end. It reports an error where no id begins so.
-func parsePrefix(prefix string) (s streams, err error) {
-	if len(prefix) >= len(escid.Prefix) && strings.EqualFold(prefix[:len(escid.Prefix)], escid.Prefix) {
-		prefix = prefix[len(escid.Prefix):]
-	}
-	prefix, number, numbered := strings.Cut(prefix, "-")
-	if numbered {
-		if s.number, err = strconv.Atoi(number); err != nil || s.number < 1 {
-			return s, fmt.Errorf("number %q of an escalation's id", number)
-		}
-	}
-	if s.from, s.to = streamOf(0x00), streamOf(0xff); prefix == "" {
-		return s, nil
-	}
-	fill := func(digit string) (events.StreamID, error) {
-		id, _, err := escid.Parse(escid.Prefix + prefix + strings.Repeat(digit, max(0, digits-len(prefix))))
-		return id, err
-	}
-	if s.from, err = fill("0"); err == nil {
-		s.to, err = fill("z")
-	}
-	s.few = len(prefix) >= lookUp
-	return s, err
 }

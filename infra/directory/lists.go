@@ -40,11 +40,11 @@ FROM connections c WHERE tenant = ?1 AND id > ?2 ORDER BY id LIMIT ?3`
 
 // Connections returns a page of connections by name, and the cursor of the next.
 func (d *Directory) Connections(ctx context.Context, q listing.ConnectionQuery) (rows []listing.Connection, next string, err error) {
-	from, err := unseal(listConnections, q.Cursor)
+	from, err := listing.Unseal(listConnections, q.Cursor)
 	if err != nil {
 		return nil, "", err
 	}
-	n := limit(q.Page)
+	n := q.Rows()
 	err = d.db.Read(ctx, func(conn *sqlite.Conn) error {
 		return query(conn, selectConnections, []any{q.Tenant, string(from), n + 1}, func(s *sqlite.Stmt) {
 			rows = append(rows, listing.Connection{
@@ -56,9 +56,9 @@ func (d *Directory) Connections(ctx context.Context, q listing.ConnectionQuery) 
 	if err != nil {
 		return nil, "", fmt.Errorf("list connections: %w", err)
 	}
-	rows, more := cut(rows, n)
+	rows, more := listing.Cut(rows, n)
 	if more {
-		next = seal(listConnections, []byte(rows[n-1].ID))
+		next = listing.Seal(listConnections, []byte(rows[n-1].ID))
 	}
 	return rows, next, nil
 }
@@ -66,11 +66,11 @@ func (d *Directory) Connections(ctx context.Context, q listing.ConnectionQuery) 
 // Deliveries returns a page of deliveries, newest first, and the cursor of the
 // next. When a pending one is tried again is not known here.
 func (d *Directory) Deliveries(ctx context.Context, q listing.DeliveryQuery) (rows []listing.Delivery, next string, err error) {
-	pos, err := before(listDeliveries, q.Cursor)
+	pos, err := listing.Before(listDeliveries, q.Cursor)
 	if err != nil {
 		return nil, "", err
 	}
-	n := limit(q.Page)
+	n := q.Rows()
 	args := []any{q.Tenant, q.Connection, q.Status, pos, n + 1}
 	sql := deliveriesOfTenant
 	switch {
@@ -92,9 +92,9 @@ func (d *Directory) Deliveries(ctx context.Context, q listing.DeliveryQuery) (ro
 	if err != nil {
 		return nil, "", fmt.Errorf("list deliveries: %w", err)
 	}
-	rows, more := cut(rows, n)
+	rows, more := listing.Cut(rows, n)
 	if more {
-		next = after(listDeliveries, last[n-1])
+		next = listing.After(listDeliveries, last[n-1])
 	}
 	return rows, next, nil
 }
