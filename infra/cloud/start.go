@@ -62,6 +62,7 @@ const margin = time.Second
 
 // around runs every invocation.
 func (c *Cloud) around(h Handler) Handler {
+	o := &observer{c.Function, c.Meter, c.tracer}
 	return func(ctx context.Context, payload []byte) ([]byte, error) {
 		defer c.flush(context.WithoutCancel(ctx))
 		if end, ok := ctx.Deadline(); ok {
@@ -69,7 +70,7 @@ func (c *Cloud) around(h Handler) Handler {
 			defer cancel()
 			ctx = early
 		}
-		out, err := h(context.WithValue(ctx, cloudKey{}, c), payload)
+		out, err := h(context.WithValue(ctx, observerKey{}, o), payload)
 		if err != nil {
 			failed(ctx, "invocation failed", err)
 			return nil, public(err)

@@ -10,21 +10,31 @@ import (
 	"handoff/infra/telemetry"
 )
 
-// cloudKey is the key of the Cloud in the context of an invocation.
-type cloudKey struct{}
+// observer is what an invocation tells of itself with. It is apart from the
+// Cloud because a context holds it as an interface: where anything looks methods
+// up by name, as the rule engine's libraries do, the linker keeps all methods of
+// whatever is reached from an interface, and the Cloud reaches AWS's clients.
+type observer struct {
+	function string
+	meter    *telemetry.Meter
+	tracer   *telemetry.Tracer
+}
 
-// of returns the Cloud of an invocation, an empty one outside of any.
-func of(ctx context.Context) *Cloud {
-	if c, ok := ctx.Value(cloudKey{}).(*Cloud); ok {
-		return c
+// observerKey is its key in the context.
+type observerKey struct{}
+
+// of returns the observer of an invocation, an empty one outside of any.
+func of(ctx context.Context) *observer {
+	if o, ok := ctx.Value(observerKey{}).(*observer); ok {
+		return o
 	}
-	return new(Cloud)
+	return new(observer)
 }
 
 // span begins the span of something that the function does.
 func span(ctx context.Context, kind telemetry.Kind, parent string, attrs ...telemetry.Attr) (context.Context, *telemetry.Span) {
-	c := of(ctx)
-	return c.tracer.Start(ctx, kind, c.Function, parent, attrs...)
+	o := of(ctx)
+	return o.tracer.Start(ctx, kind, o.function, parent, attrs...)
 }
 
 // spanOf begins the span of answering a fact. What the function appends because
@@ -64,5 +74,5 @@ func Traced(h http.Handler) http.Handler {
 // failed logs and counts an error of an invocation.
 func failed(ctx context.Context, what string, err error) {
 	slog.ErrorContext(ctx, "invocation failed", "at", what, "error", err)
-	of(ctx).Meter.Add(ctx, telemetry.MetricInvocationsFailed, 1)
+	of(ctx).meter.Add(ctx, telemetry.MetricInvocationsFailed, 1)
 }
