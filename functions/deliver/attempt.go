@@ -99,6 +99,18 @@ func (h *Handler) park(ctx context.Context, item delivery.Item) (delivery.Progre
 	return delivery.Progress{Status: after.Status, Outcome: now}, err
 }
 
+// GiveUp parks a delivery of whose attempts nothing comes for an error of ours,
+// with its code, so that it is listed and can be sent again.
+func (h *Handler) GiveUp(ctx context.Context, item delivery.Item, code string) error {
+	_, err := h.execute(ctx, item, delivery.Park{
+		To: delivery.To(item.ID), Subject: item.Subject, Code: code, Now: delivery.Outcome{Code: code, StartedAt: h.Now()},
+	})
+	if err != nil {
+		return fmt.Errorf("give up %s to %s: %w", item.Subject.Event, item.Subject.Endpoint, err)
+	}
+	return nil
+}
+
 func (h *Handler) execute(ctx context.Context, item delivery.Item, cmd eh.Command) (delivery.State, error) {
 	at := eventlog.Stream{ID: item.ID, Tenant: item.Tenant, Connection: item.Subject.Connection}
 	by := eventlog.Origin{Actor: "function:" + function, Causation: fmt.Sprintf("%s@%d", item.Subject.Stream, item.Subject.Version)}

@@ -12,6 +12,7 @@ package deliver
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -43,7 +44,8 @@ type Sender interface {
 	Send(ctx context.Context, to delivery.Endpoint, e emission.Event) (delivery.Outcome, error)
 }
 
-// Handler delivers. Every field is needed. It is safe for concurrent use.
+// Handler delivers. Every field is needed, those of the bus excepted. It is safe
+// for concurrent use.
 type Handler struct {
 	Ledger  *eventlog.Ledger
 	Streams Streams
@@ -51,6 +53,10 @@ type Handler struct {
 	Sender  Sender
 	Builder emission.Builder
 	Now     func() time.Time
+	// Bus gets every event once more, or is nil, and BusMode is how much of it.
+	// The zero mode is thin.
+	Bus     Bus
+	BusMode emission.Mode
 }
 
 // Types returns the types of the facts that Handle is to be told of.
@@ -61,19 +67,21 @@ func Types() []string {
 	}
 }
 
-// Handle plans what a fact leads to and puts it into the queue.
+// Handle plans what a fact leads to, tells the bus, and puts it into the queue.
 func (h *Handler) Handle(ctx context.Context, n events.Notification) error {
 	p, err := h.Plan(ctx, n)
 	if err != nil {
 		return fmt.Errorf("plan deliveries of %s: %w", n.ID, err)
 	}
+	// A bus that is down holds up no endpoint, and a slow endpoint not the bus.
+	failed := h.emit(ctx, n, p.Bus)
 	if err := h.Queue.Put(ctx, p.Items...); err != nil {
-		return fmt.Errorf("queue deliveries of %s: %w", n.ID, err)
+		return errors.Join(failed, fmt.Errorf("queue deliveries of %s: %w", n.ID, err))
 	}
 	if err := h.Queue.Hurry(ctx, p.Hurry...); err != nil {
-		return fmt.Errorf("hurry deliveries before %s: %w", n.ID, err)
+		return errors.Join(failed, fmt.Errorf("hurry deliveries before %s: %w", n.ID, err))
 	}
-	return nil
+	return failed
 }
 
 // connection rebuilds a connection.

@@ -19,6 +19,15 @@ type Plan struct {
 	Items []delivery.Item
 	// Hurry are items planned before, which wait for what the fact says.
 	Hurry []delivery.Item
+	// Bus is what the bus is owed, whatever endpoints there are: a subject
+	// without an endpoint, or nil.
+	Bus *events.DeliverySubject
+}
+
+// Owed returns the deliveries that a fact leads to.
+func (h *Handler) Owed(ctx context.Context, n events.Notification) ([]delivery.Item, error) {
+	p, err := h.Plan(ctx, n)
+	return p.Items, err
 }
 
 // Plan says which endpoints are owed an event because of a fact. It changes
@@ -33,7 +42,7 @@ func (h *Handler) Plan(ctx context.Context, n events.Notification) (Plan, error)
 		return h.again(ctx, n)
 	case *events.EscalationRouted: // the common case needs no look at the log
 		items, err := h.owed(ctx, n, emission.Routed, f.Number, f.Connection)
-		return Plan{Items: items}, err
+		return Plan{Items: items, Bus: new(subject(n, emission.Routed, f.Number, f.Connection))}, err
 	}
 	so, err := h.soFar(ctx, n)
 	if err != nil {
@@ -51,8 +60,9 @@ func (h *Handler) Plan(ctx context.Context, n events.Notification) (Plan, error)
 	if typ == "" || len(so.routes) == 0 {
 		return Plan{}, nil // what came before the first route is part of the routed event
 	}
-	items, err := h.owed(ctx, n, typ, so.number, so.last().Fact.Connection)
-	return Plan{Items: items}, err
+	by := so.last().Fact.Connection
+	items, err := h.owed(ctx, n, typ, so.number, by)
+	return Plan{Items: items, Bus: new(subject(n, typ, so.number, by))}, err
 }
 
 // again takes up a delivery that is to be sent once more.
@@ -78,12 +88,14 @@ func (h *Handler) told(ctx context.Context, n events.Notification, so soFar) (p 
 			return Plan{}, err
 		}
 		p.Items = append(p.Items, items...)
+		p.Bus = new(subject(n, emission.ContextErased, so.number, id))
 	}
 	return p, nil
 }
 
 // transcript lets the routed event go that waits for the transcript, and plans
-// an event of its own for one that came too late.
+// an event of its own for one that came too late. The bus waits for nothing, so
+// every transcript is an event there.
 func (h *Handler) transcript(ctx context.Context, n events.Notification, so soFar, number int, stored bool) (p Plan, err error) {
 	if len(so.routes) == 0 || so.number != number {
 		return Plan{}, nil
@@ -92,6 +104,9 @@ func (h *Handler) transcript(ctx context.Context, n events.Notification, so soFa
 		return Plan{}, err
 	}
 	last := so.last()
+	if stored {
+		p.Bus = new(subject(n, emission.ContextAdded, number, last.Fact.Connection))
+	}
 	if stored && emission.TranscriptLate(last.At, n.Time) {
 		p.Items, err = h.owed(ctx, n, emission.ContextAdded, number, last.Fact.Connection)
 	}
@@ -129,12 +144,18 @@ func (h *Handler) items(ctx context.Context, n events.Notification, typ string, 
 		if err != nil {
 			return nil, fmt.Errorf("name a delivery to %s: %w", e.ID, err)
 		}
-		items = append(items, delivery.Item{ID: stream, Tenant: n.Tenant, Subject: events.DeliverySubject{
-			Event: emission.EventID(n.Stream, number, n.Version), EventType: typ,
-			Stream: n.Stream.String(), Version: n.Version, Connection: id, Endpoint: e.ID,
-		}})
+		s := subject(n, typ, number, id)
+		s.Endpoint = e.ID
+		items = append(items, delivery.Item{ID: stream, Tenant: n.Tenant, Subject: s})
 	}
 	return items, nil
+}
+
+func subject(n events.Notification, typ string, number int, connection string) events.DeliverySubject {
+	return events.DeliverySubject{
+		Event: emission.EventID(n.Stream, number, n.Version), EventType: typ,
+		Stream: n.Stream.String(), Version: n.Version, Connection: connection,
+	}
 }
 
 // soFar is what a conversation was at a fact, as far as its clear parts tell.
