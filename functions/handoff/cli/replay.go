@@ -28,9 +28,10 @@ type past interface {
 }
 
 type replayOptions struct {
-	at           string
-	after        int64
-	data, tenant string
+	source
+
+	at    string
+	after int64
 }
 
 func (a *app) replayCommand() *cobra.Command {
@@ -48,13 +49,9 @@ func (a *app) replayCommand() *cobra.Command {
 	f := c.Flags()
 	f.StringVar(&o.at, "at", "", "show what stood then: 2026-11-22T09:10:12Z, \"2026-11-22 09:10\", 09:10:12 (today), \"10m ago\" or now")
 	f.Int64Var(&o.after, "after", 0, "only facts after this `position`; --json shows positions")
-	dataFlags(c, &o.data, &o.tenant)
+	sourceFlags(c.Flags(), &o.source)
+	c.Flags().StringVar(&o.tenant, "tenant", "default", "whose data, with --data or --stack")
 	return c
-}
-
-func dataFlags(c *cobra.Command, data, tenant *string) {
-	c.Flags().StringVar(data, "data", "", "read this data `directory` instead of asking a server")
-	c.Flags().StringVar(tenant, "tenant", "default", "whose data, with --data")
 }
 
 func (a *app) replay(ctx context.Context, id string, o replayOptions) (err error) {
@@ -93,11 +90,11 @@ func (a *app) instant(s string) (time.Time, error) {
 
 // past opens what is to be read.
 func (a *app) past(ctx context.Context, o replayOptions) (past, func() error, error) {
-	if o.data == "" {
+	if !o.given() {
 		c, err := a.client(ctx)
 		return remote{a, c}, func() error { return nil }, err
 	}
-	d, end, err := a.openDataDir(ctx, o.data, o.tenant)
+	d, end, err := a.open(ctx, o.source)
 	if err != nil {
 		return nil, nil, err
 	}

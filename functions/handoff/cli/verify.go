@@ -13,8 +13,9 @@ import (
 )
 
 type verifyOptions struct {
-	against      string
-	data, tenant string
+	source
+
+	against string
 }
 
 func (a *app) verifyCommand() *cobra.Command {
@@ -24,12 +25,13 @@ func (a *app) verifyCommand() *cobra.Command {
 		Long: "Checks every recorded fact: that it is chained to the one before it, that none is missing, that sealed parts are those that were sealed, and that " +
 			"each carried state follows from its facts. It prints one head over everything. Keep that head somewhere else: with --against an earlier head it also " +
 			"proves that nothing which was there then was changed since. It ends with code 1 if something breaks, and says where.\n\n" +
-			"With --data it reads a data directory instead of asking a server; no key is needed, and a server may be running on it.",
-		Example: "  handoff verify\n  handoff verify --quiet > head.txt\n  handoff verify --against \"$(cat head.txt)\"\n  handoff verify --data ./data --json",
+			"With --data it reads a data directory instead of asking a server; no key is needed, and a server may be running on it. With --stack it reads the " +
+			"tables of a stack on AWS, with your AWS credentials: for histories that are too long for the fifteen minutes of a Lambda.",
+		Example: "  handoff verify\n  handoff verify --quiet > head.txt\n  handoff verify --against \"$(cat head.txt)\"\n  handoff verify --data ./data --json\n  handoff verify --stack handoff-prod",
 		RunE:    func(c *cobra.Command, _ []string) error { return a.verify(c.Context(), o) },
 	}
 	c.Flags().StringVar(&o.against, "against", "", "a `head` that verify printed earlier")
-	c.Flags().StringVar(&o.data, "data", "", "read this data `directory` instead of asking a server")
+	sourceFlags(c.Flags(), &o.source)
 	return c
 }
 
@@ -49,7 +51,7 @@ func (a *app) verify(ctx context.Context, o verifyOptions) error {
 }
 
 func (a *app) verified(ctx context.Context, o verifyOptions) (v audit.Verified, err error) {
-	if o.data == "" {
+	if !o.given() {
 		client, err := a.client(ctx)
 		if err != nil {
 			return v, err
@@ -60,7 +62,7 @@ func (a *app) verified(ctx context.Context, o verifyOptions) (v audit.Verified, 
 		})
 		return v, err
 	}
-	d, end, err := a.openDataDir(ctx, o.data, o.tenant)
+	d, end, err := a.open(ctx, o.source)
 	if err != nil {
 		return v, err
 	}
