@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"errors"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -28,9 +29,17 @@ const (
 const (
 	hashKey  = "p"
 	rangeKey = "o"
-	// writeID is random and new with each write of an item that changes. By it
-	// a write fails if another came between, and recognises itself.
-	writeID = "u"
+	// writeIDs are random, one for each of the last writes of an item that
+	// changes, the newest first. By them a write fails if another came between,
+	// and recognises itself, also where others came after it.
+	writeIDs = "u"
+)
+
+// How many writes an item remembers, and how long the id of each is: 80 random
+// bits.
+const (
+	writesKept = 8
+	idDigits   = 16
 )
 
 // maxAttempts bounds how often a change is made again because somebody else
@@ -126,18 +135,23 @@ func (s *store) change(ctx context.Context, p, o string, next func(old item) (it
 		if err != nil {
 			return err
 		}
-		id := rand.Text()
-		fresh[hashKey], fresh[rangeKey], fresh[writeID] = text(p), text(o), text(id)
+		id := rand.Text()[:idDigits]
+		fresh[hashKey], fresh[rangeKey], fresh[writeIDs] = text(p), text(o), text(remember(id, textOf(old[writeIDs])))
 		condition, values := absent, item(nil)
 		if old != nil {
-			condition, values = writeID+" = :u", item{":u": old[writeID]}
+			condition, values = writeIDs+" = :u", item{":u": old[writeIDs]}
 		}
 		refused, err := s.put(ctx, fresh, condition, values)
-		if err != nil || refused == nil || textOf(refused[writeID]) == id {
+		if err != nil || refused == nil || strings.Contains(textOf(refused[writeIDs]), id) {
 			return err
 		}
 	}
 	return fault.New(fault.Unavailable, "too-many-writers", "Too many requests change the same thing at once; try again.")
+}
+
+// remember puts the id of a write before those of the writes before it.
+func remember(id, older string) string {
+	return id + older[:min(len(older), (writesKept-1)*idDigits)]
 }
 
 // query yields the items of a hash key whose range key begins with prefix.

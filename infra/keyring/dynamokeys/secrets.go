@@ -33,8 +33,7 @@ func (s *store) SecretVersions(ctx context.Context, tenant, name string) ([]keyr
 	return versionsOf(tenant, name, i), err
 }
 
-// ChangeSecret implements keyring.SecretStore. Where the answer is lost and
-// somebody else changes the secret right after, it is changed twice.
+// ChangeSecret implements keyring.SecretStore.
 func (s *store) ChangeSecret(ctx context.Context, tenant, name string, change func([]keyring.SecretRow) ([]keyring.SecretRow, error)) error {
 	return s.change(ctx, secretItem+tenant, name, func(old item) (item, error) {
 		keep, err := change(versionsOf(tenant, name, old))
