@@ -1,8 +1,11 @@
 package dynamolog_test
 
 import (
+	"bytes"
+	"compress/flate"
 	"encoding/json"
 	"flag"
+	"io"
 	"maps"
 	"os"
 	"reflect"
@@ -102,20 +105,25 @@ func TestAChangedItemIsRefused(t *testing.T) {
 		change func(dynamolog.Item)
 		named  string
 	}{
-		"another stream":               {flip("s", 0), "@2"},
-		"another version":              {func(i dynamolog.Item) { i["v"] = &types.AttributeValueMemberN{Value: "5"} }, "@5"},
-		"another kind":                 {text("k"), first},
-		"another tenant":               {text("t"), first},
-		"another connection":           {text("c"), first},
-		"another commit":               {text("d"), first},
-		"another hash before":          {flip("h", 0), first},
-		"another last hash":            {flip("h", -1), third},
-		"another first sealed part":    {flip("x", 0), first},
-		"another last sealed part":     {flip("x", -1), third},
-		"facts that are cut off":       {flip("f", -1), first[:36]},
-		"no facts":                     {func(i dynamolog.Item) { delete(i, "f") }, first[:36]},
-		"no hashes":                    {func(i dynamolog.Item) { delete(i, "h") }, first},
-		"no sealed parts":              {func(i dynamolog.Item) { delete(i, "x") }, first[:36]},
+		"another stream":            {flip("s", 0), "@2"},
+		"another version":           {func(i dynamolog.Item) { i["v"] = &types.AttributeValueMemberN{Value: "5"} }, "@5"},
+		"another kind":              {text("k"), first},
+		"another tenant":            {text("t"), first},
+		"another connection":        {text("c"), first},
+		"another commit":            {text("d"), first},
+		"another hash before":       {flip("h", 0), first},
+		"another last hash":         {flip("h", -1), third},
+		"another first sealed part": {flip("x", 0), first},
+		"another last sealed part":  {flip("x", -1), third},
+		"facts that are cut off":    {flip("f", -1), first[:36]},
+		"no facts":                  {func(i dynamolog.Item) { delete(i, "f") }, first[:36]},
+		"no hashes":                 {func(i dynamolog.Item) { delete(i, "h") }, first},
+		"no sealed parts":           {func(i dynamolog.Item) { delete(i, "x") }, first[:36]},
+		"facts that go on":          {longer, first[:36]},
+		"a sealed part too many": {func(i dynamolog.Item) {
+			old, _ := i["x"].(*types.AttributeValueMemberB)
+			i["x"] = &types.AttributeValueMemberB{Value: append(old.Value[:len(old.Value):len(old.Value)], 0)}
+		}, first[:36]},
 		"a version that is no number":  {func(i dynamolog.Item) { i["v"] = &types.AttributeValueMemberS{Value: "2"} }, "no commit"},
 		"a version before the first":   {func(i dynamolog.Item) { i["v"] = &types.AttributeValueMemberN{Value: "0"} }, "no commit"},
 		"a stream that is cut off":     {func(i dynamolog.Item) { i["s"] = &types.AttributeValueMemberB{Value: a.Stream[:8]} }, "no commit"},
@@ -128,6 +136,17 @@ func TestAChangedItemIsRefused(t *testing.T) {
 			t.Errorf("%s: ParseItem = %v, want an error that names %q", sentence, err, c.named)
 		}
 	}
+}
+
+// longer adds a byte to the packed facts.
+func longer(i dynamolog.Item) {
+	old, _ := i["f"].(*types.AttributeValueMemberB)
+	var b bytes.Buffer
+	w, _ := flate.NewWriter(&b, flate.BestSpeed)
+	_, _ = io.Copy(w, flate.NewReader(bytes.NewReader(old.Value)))
+	_, _ = w.Write([]byte{0})
+	_ = w.Close()
+	i["f"] = &types.AttributeValueMemberB{Value: b.Bytes()}
 }
 
 func TestANameThatIsNoTextIsRefused(t *testing.T) {

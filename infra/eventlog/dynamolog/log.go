@@ -58,10 +58,12 @@
 // second 2. Zstandard packs no smaller than DEFLATE here, adds 157 KB to the zip
 // of a function, and needs more than any language's standard library to read.
 //
-// Loading is one read unit up to 4 KiB. A partition takes 1,000 write units a
-// second and a stream few, so none is ever a hot one by writing. A connection's
-// is read for each of its hand-offs: 3,000 consistent reads a second are what
-// one partition gives. (Limits: "Quotas" and "Best practices for partition keys"
+// A put that is refused costs as much as one that is not. Loading reads the last
+// commit of a stream, which is one read unit up to 4 KiB. A partition takes 1,000
+// write units a second and a stream few, so none is ever a hot one by writing. A
+// connection's is read for each of its hand-offs, and one partition gives 3,000
+// read units a second: fewer hand-offs while its last commit is the one that
+// adopted many rules. (Limits: "Quotas" and "Best practices for partition keys"
 // in the DynamoDB developer guide. Nothing here was measured on AWS itself.)
 package dynamolog
 

@@ -33,9 +33,9 @@ type table struct {
 
 type (
 	value struct {
-		S, N *string `json:",omitempty"`
-		B    []byte  `json:",omitempty"`
-		BOOL *bool   `json:",omitempty"`
+		S, N *string `json:",omitempty"` //nolint:tagliatelle // names of DynamoDB
+		B    []byte  `json:",omitempty"` //nolint:tagliatelle // names of DynamoDB
+		BOOL *bool   `json:",omitempty"` //nolint:tagliatelle // names of DynamoDB
 	}
 	item map[string]value
 )
@@ -134,14 +134,10 @@ func (tb *table) answer(all []item, r request) *http.Response {
 	if r.Limit > 0 {
 		limit = r.Limit
 	}
-	out := struct {
-		Items            []item
-		LastEvaluatedKey item `json:",omitempty"`
-	}{Items: all}
 	if len(all) > limit {
-		out.Items, out.LastEvaluatedKey = all[:limit], all[limit-1].keys()
+		return answered(map[string]any{"Items": all[:limit], "LastEvaluatedKey": all[limit-1].keys()})
 	}
-	return answered(out)
+	return answered(map[string]any{"Items": all})
 }
 
 // called returns and forgets what the log asked for.
@@ -166,11 +162,11 @@ func answered(body any) *http.Response { return response(http.StatusOK, body) }
 // failed is an error as DynamoDB's JSON protocol has it ("Error handling with
 // DynamoDB" in its developer guide).
 func failed(status int, code string, old item) *http.Response {
-	return response(status, struct {
-		Type    string `json:"__type"`
-		Message string `json:"message"`
-		Item    item   `json:",omitempty"`
-	}{"com.amazonaws.dynamodb.v20120810#" + code, "scripted", old})
+	body := map[string]any{"__type": "com.amazonaws.dynamodb.v20120810#" + code, "message": "scripted"}
+	if old != nil {
+		body["Item"] = old
+	}
+	return response(status, body)
 }
 
 func response(status int, body any) *http.Response {
