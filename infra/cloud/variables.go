@@ -41,7 +41,7 @@ func resources() []settings.Setting {
 		{Name: PoisonQueue, Default: needed, Doc: "URL of the queue that is told of what could not be published."},
 		{Name: SecretsPath, Default: needed, Doc: "Prefix of the SSM parameters with the root secrets of tenants, such as /handoff/prod."},
 		{Name: KMSKey, Default: needed, Doc: "KMS key under which SSM encrypts the root secrets of a new tenant."},
-		{Name: BusEvents, Default: "off", Doc: "Outgoing events on the bus: off, thin or full."},
+		{Name: BusEvents, Default: "thin", Doc: "Outgoing events on the bus: off, thin or full."},
 		{Name: Stack, Default: "handoff", Doc: "Name of the stack, a dimension of its metrics."},
 	}
 }
