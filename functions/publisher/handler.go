@@ -66,7 +66,24 @@ const (
 	MetricParked      = "Parked"
 	MetricPublished   = "Published"
 	MetricPublishLag  = "PublishLagMillis"
+	MetricRaised      = "EscalationsRaised"
+	MetricRouted      = "EscalationsRouted"
+	MetricGivenUp     = "DeliveriesParked"
 )
+
+// metricOf returns the metric that counts facts of a type, empty for none. All
+// facts come by here, so what they say need be counted nowhere else.
+func metricOf(typ string) string {
+	switch typ {
+	case "EscalationRaised":
+		return MetricRaised
+	case "EscalationRouted":
+		return MetricRouted
+	case "DeliveryParked":
+		return MetricGivenUp
+	}
+	return ""
+}
 
 // Handler publishes. Every field is needed. It is safe for concurrent use.
 type Handler struct {
@@ -212,9 +229,13 @@ func (b *burst) measure(ctx context.Context) {
 	var lag time.Duration
 	n := 0
 	for _, f := range b.facts {
-		if f.change < b.failed {
-			n++
-			lag = max(lag, b.Now().Sub(f.Time))
+		if f.change >= b.failed {
+			continue
+		}
+		n++
+		lag = max(lag, b.Now().Sub(f.Time))
+		if m := metricOf(f.Type); m != "" {
+			b.Meter.Add(ctx, m, 1)
 		}
 	}
 	if n > 0 {
