@@ -81,8 +81,8 @@ func (s *store) AddAPIKey(ctx context.Context, k keyring.APIKeyRow, allow func(v
 	case errors.Is(err, errListed):
 		return nil
 	case err != nil && written:
-		// It can't be used, but nobody shall wonder whose it is.
-		return errors.Join(err, s.removeAPIKey(ctx, k.ID))
+		// Nobody has its token; but if it is ever exported it must not count.
+		return errors.Join(err, s.RevokeAPIKey(ctx, k.Tenant, k.ID, k.Created))
 	default:
 		return err
 	}
@@ -111,11 +111,6 @@ func (s *store) putAPIKey(ctx context.Context, k keyring.APIKeyRow) error {
 		return fmt.Errorf("the id %s belongs to another key", k.ID) // ids are random
 	}
 	return err
-}
-
-func (s *store) removeAPIKey(ctx context.Context, id string) error {
-	_, err := s.db.DeleteItem(ctx, &dynamodb.DeleteItemInput{TableName: &s.table, Key: key(apiKeyItem+id, noOrder)})
-	return awsfault.Classify(err)
 }
 
 // apiKeys reads the keys of ids. One that is not there is left out.

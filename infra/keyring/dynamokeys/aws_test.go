@@ -45,7 +45,7 @@ type (
 		}
 		// Parameter Store
 		Names                                []string
-		Name, Value, Type, KeyId, Path       string //nolint:revive // KeyId is AWS's name
+		Name, Value, Type, Tier, KeyId, Path string //nolint:revive // KeyId is AWS's name
 		NextToken                            string
 		Overwrite, WithDecryption, Recursive bool
 	}
@@ -84,7 +84,7 @@ func (s *services) RoundTrip(req *http.Request) (*http.Response, error) {
 	_, call, _ := strings.Cut(req.Header.Get("X-Amz-Target"), ".")
 	s.calls = append(s.calls, call)
 	answers := map[string]func(request) *http.Response{
-		"GetItem": s.getItem, "PutItem": s.putItem, "UpdateItem": s.updateItem, "DeleteItem": s.deleteItem,
+		"GetItem": s.getItem, "PutItem": s.putItem, "UpdateItem": s.updateItem,
 		"BatchGetItem": s.batchGetItem, "Query": s.query, "Scan": s.query,
 		"GetParameters": s.getParameters, "PutParameter": s.putParameter, "GetParametersByPath": s.byPath,
 	}
@@ -139,11 +139,6 @@ func (s *services) updateItem(r request) *http.Response {
 		return failed(http.StatusBadRequest, "ValidationException", nil)
 	}
 	s.items[place(r.Key)] = fresh
-	return answered(struct{}{})
-}
-
-func (s *services) deleteItem(r request) *http.Response {
-	delete(s.items, place(r.Key))
 	return answered(struct{}{})
 }
 

@@ -66,7 +66,7 @@ func (s *store) PutRoots(ctx context.Context, tenant string, r keyring.Roots, re
 	}
 	in := &ssm.PutParameterInput{
 		Name: aws.String(s.parameterName(tenant)), Value: aws.String(string(value)),
-		Type: types.ParameterTypeSecureString, Overwrite: aws.Bool(replace),
+		Type: types.ParameterTypeSecureString, Tier: types.ParameterTierStandard, Overwrite: aws.Bool(replace),
 	}
 	if s.kmsKey != "" {
 		in.KeyId = &s.kmsKey
