@@ -71,7 +71,7 @@ func open(ctx context.Context, getenv func(string) string, now func() time.Time)
 		return c, err
 	}
 	c.observe()
-	c.AWS, err = config.LoadDefaultConfig(ctx, config.WithHTTPClient(httpClient()), config.WithRetryer(retryer))
+	c.AWS, err = config.LoadDefaultConfig(ctx, config.WithHTTPClient(httpClient()), config.WithRetryer(Retryer))
 	if err != nil {
 		return c, fmt.Errorf("configure AWS: %w", err)
 	}
@@ -91,7 +91,8 @@ func httpClient() *awshttp.BuildableClient {
 	return awshttp.NewBuildableClient().WithTimeout(attemptTimeout).WithDialerOptions(func(d *net.Dialer) { d.Timeout = dialTimeout })
 }
 
-func retryer() aws.Retryer {
+// Retryer says how calls to AWS are tried again: six times within some seconds.
+func Retryer() aws.Retryer {
 	return retry.NewStandard(func(o *retry.StandardOptions) { o.MaxAttempts, o.MaxBackoff = maxAttempts, maxBackoff })
 }
 

@@ -30,7 +30,7 @@ const stackParameter = "/handoff/%s/stack"
 func OpenStack(ctx context.Context, name, tenant string, now func() time.Time) (*Cloud, error) {
 	c := &Cloud{Now: now, Log: slog.Default(), Function: "handoff"}
 	var err error
-	c.AWS, err = config.LoadDefaultConfig(ctx, config.WithHTTPClient(httpClient()), config.WithRetryer(retryer))
+	c.AWS, err = config.LoadDefaultConfig(ctx, config.WithHTTPClient(httpClient()), config.WithRetryer(Retryer))
 	if err != nil {
 		return nil, fmt.Errorf("configure AWS: %w", err)
 	}
