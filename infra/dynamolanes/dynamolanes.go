@@ -66,6 +66,14 @@ type Timers interface {
 // API Reference, SendMessage, DelaySeconds).
 const MaxDelay = 15 * time.Minute
 
+// Meter counts what operators should see.
+type Meter interface {
+	Add(ctx context.Context, metric string, value float64)
+}
+
+// MetricParked counts deliveries that end parked.
+const MetricParked = "DeliveriesParked"
+
 // Options are limits. The zero value has sensible ones.
 type Options struct {
 	// Total is how many attempts an instance makes at once; 0 means 16. Over all
@@ -90,6 +98,8 @@ type Queue struct {
 	// Worker is set before the queue is used. Without one, Put writes everything
 	// down and sends wake-ups: for functions that don't send.
 	Worker Worker
+	// Meter is set before the queue is used, or left out.
+	Meter Meter
 }
 
 // New returns a queue over a table.

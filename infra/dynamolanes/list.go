@@ -98,6 +98,12 @@ func (q *Queue) Find(ctx context.Context, item delivery.Item) (Row, bool, error)
 	return s.show(r), err == nil, err
 }
 
+// Waits reports whether a delivery waits.
+func (q *Queue) Waits(ctx context.Context, item delivery.Item) (bool, error) {
+	_, ok, err := q.Find(ctx, item)
+	return ok, err
+}
+
 // maxSwept is how many lanes a sweep wakes: the rest is still due a minute later.
 const maxSwept = 10_000
 

@@ -331,3 +331,39 @@ type early struct {
 }
 
 func (e early) Deadline() (time.Time, bool) { return e.end, true }
+
+func TestACheckpointNeverGoesBack(t *testing.T) {
+	t.Parallel()
+	c := quiet()
+	i := c.instance(dynamolanes.Options{})
+	mark := dynamolanes.NewCheckpoint(i, "check", i.clock)
+	c.run(t, i, func(ctx context.Context) error {
+		for _, step := range []struct{ save, want int64 }{{0, 0}, {7, 7}, {3, 7}, {9, 9}} {
+			if err := mark.Save(ctx, step.save); err != nil {
+				return err
+			}
+			if got, err := mark.Load(ctx); err != nil || got != step.want {
+				t.Errorf("after %d it is %d, %v, want %d", step.save, got, err, step.want)
+			}
+		}
+		return nil
+	})
+}
+
+// counter is a meter.
+type counter map[string]float64
+
+func (c counter) Add(_ context.Context, metric string, value float64) { c[metric] += value }
+
+func TestWhatEndsParkedIsCounted(t *testing.T) {
+	t.Parallel()
+	c, counted := quiet(), counter{}
+	i := c.instance(dynamolanes.Options{})
+	i.queue.Worker, i.queue.Meter = &broken{instance: i, err: fault.New(fault.NotFound, "fact-not-found", "It is not there.")}, counted
+	c.put(t, i, item("desk", "a", 1))
+	i.queue.Worker = i
+	c.put(t, i, item("desk", "a", 2))
+	if counted[dynamolanes.MetricParked] != 1 {
+		t.Errorf("counted %v, want one", counted)
+	}
+}

@@ -213,8 +213,11 @@ func (q *Queue) failed(ctx context.Context, l lane, r row, err error, last bool)
 func (q *Queue) report(ctx context.Context, l lane, r row, p delivery.Progress, done bool) {
 	level := slog.LevelDebug
 	switch {
-	case p.Status == delivery.Parked:
+	case done && p.Status != delivery.Delivered:
 		level = slog.LevelWarn
+		if q.Meter != nil {
+			q.Meter.Add(ctx, MetricParked, 1)
+		}
 	case p.Tried && !p.Outcome.Delivered():
 		level = slog.LevelInfo
 	}

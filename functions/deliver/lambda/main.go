@@ -24,7 +24,8 @@ func main() {
 		h := &deliver.Handler{
 			Ledger: ledger, Streams: keys, Queue: lanes, Sender: c.Sender(keys), Builder: emission.Builder{Base: c.Settings.PublicURL}, Now: c.Now,
 		}
-		if lanes.Worker = h; bus != nil {
+		lanes.Worker, lanes.Meter = h, c.Meter
+		if bus != nil {
 			h.Bus, h.BusMode = bus, mode
 		}
 		return cloud.OnDeliver(h.Handle, lanes), nil

@@ -1,0 +1,28 @@
+// The Lambda function unconfirmed, started by a schedule.
+package main
+
+import (
+	"context"
+	"os"
+	"time"
+
+	"handoff/functions/deliver"
+	"handoff/functions/unconfirmed"
+	"handoff/infra/cloud"
+	"handoff/infra/dynamolanes"
+	"handoff/infra/feedindex"
+)
+
+func main() {
+	cloud.Start(os.Getenv, time.Now, func(ctx context.Context, c *cloud.Cloud) (cloud.Handler, error) {
+		log, work := c.SmallLog(), dynamolanes.NewTable(c.DB(), c.Need(cloud.WorkTable))
+		feed := feedindex.New(c.DB(), c.Need(cloud.IndexTable), c.Now).Feed(log)
+		bus, deliveries := c.Bus(), c.Deliveries()
+		ledger, keys, err := c.Ledger(ctx, log)
+		h := &unconfirmed.Handler{
+			Feed: feed, Ledger: ledger, Streams: keys, Planner: &deliver.Handler{Ledger: ledger, Streams: keys}, Lanes: dynamolanes.New(work, nil, c.Now, dynamolanes.Options{}),
+			Parking: c.Parking(), Types: deliver.Types(), Deliveries: deliveries, Bus: bus, Checkpoint: dynamolanes.NewCheckpoint(work, "unconfirmed", c.Now), Now: c.Now,
+		}
+		return cloud.OnSchedule(h.Run), err
+	})
+}
