@@ -64,7 +64,7 @@ type Handler struct {
 	Destroyer Destroyer
 	Secrets   Secrets
 	Issuer    Issuer
-	APIKeys   APIKeys
+	APIKeys   KeyStore
 	Rules     Rules
 	Lists     Lists
 	Resender  Resender

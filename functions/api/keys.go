@@ -7,8 +7,8 @@ import (
 	"handoff/domain/identity"
 )
 
-// APIKeys are the keys by which callers prove who they are, each a principal.
-type APIKeys interface {
+// KeyStore holds the keys by which callers prove who they are, each a principal.
+type KeyStore interface {
 	Issue(ctx context.Context, n identity.NewKey) (token string, p identity.Principal, err error)
 	List(ctx context.Context, tenant string) ([]identity.APIKey, error)
 	Revoke(ctx context.Context, tenant, id string) error
