@@ -29,7 +29,7 @@ type handler struct{ slog.Handler }
 // Handle implements slog.Handler.
 func (h handler) Handle(ctx context.Context, r slog.Record) error {
 	if lc, ok := lambdacontext.FromContext(ctx); ok {
-		r.AddAttrs(slog.String("request_id", lc.AwsRequestID))
+		r.AddAttrs(slog.String("invocation_id", lc.AwsRequestID))
 	}
 	if s := spanOf(ctx); s != nil {
 		r.AddAttrs(slog.String("trace_id", s.at.trace))
