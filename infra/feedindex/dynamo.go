@@ -14,6 +14,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 	"github.com/aws/smithy-go"
 
+	"handoff/domain/fault"
 	"handoff/infra/awsfault"
 )
 
@@ -122,9 +123,9 @@ func row(m map[string]types.AttributeValue) (r Row) {
 	return r
 }
 
-// ofService reports whether an error came from a call to AWS, rather than from
-// what the call returned.
-func ofService(err error) bool {
-	_, ok := errors.AsType[*smithy.OperationError](err)
-	return ok
+// Unreadable reports whether an error is about what is stored, rather than about
+// reaching it: trying again at once can't help.
+func Unreadable(ctx context.Context, err error) bool {
+	_, service := errors.AsType[*smithy.OperationError](err)
+	return err != nil && ctx.Err() == nil && !service && fault.KindOf(err) != fault.Unavailable
 }

@@ -4,18 +4,15 @@ import (
 	"context"
 	"fmt"
 	"iter"
-	"slices"
 	"strings"
 	"sync"
 	"testing"
 	"time"
 
-	"handoff/domain/fault"
 	"handoff/events"
 	"handoff/infra/eventlog"
-	"handoff/infra/eventlog/memlog"
 	"handoff/infra/feedindex"
-	"handoff/infra/feedindex/memtable"
+	"handoff/infra/feedindex/indextest"
 )
 
 func at(minutes int) time.Time {
@@ -40,56 +37,9 @@ func (c *clock) set(t time.Time) {
 	c.now = t
 }
 
-// book is a log in memory that knows its commits.
-type book struct {
-	*memlog.Log
-	mu      sync.Mutex
-	commits map[events.StreamID][]eventlog.Commit
-	torn    map[string]bool // ids of commits that can't be read
-	reads   int
-}
-
-func newBook() *book {
-	return &book{Log: memlog.New(), commits: make(map[events.StreamID][]eventlog.Commit), torn: make(map[string]bool)}
-}
-
-func (b *book) Append(ctx context.Context, c eventlog.Commit) (eventlog.Head, error) {
-	head, err := b.Log.Append(ctx, c)
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	known := slices.ContainsFunc(b.commits[c.Stream], func(o eventlog.Commit) bool { return o.After == c.After })
-	if err == nil && !known {
-		b.commits[c.Stream] = append(b.commits[c.Stream], c)
-	}
-	return head, err
-}
-
-// Commit implements feedindex.Commits. What it returns is the caller's.
-func (b *book) Commit(ctx context.Context, stream events.StreamID, version int) (eventlog.Commit, error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	b.reads++
-	for _, c := range b.commits[stream] {
-		if c.After.Version >= version || c.Head().Version < version {
-			continue
-		}
-		if b.torn[c.ID] {
-			return eventlog.Commit{}, fmt.Errorf("commit %s is torn", c.ID)
-		}
-		c.Facts = slices.Clone(c.Facts)
-		for i := range c.Facts {
-			if f := &c.Facts[i]; len(f.Sealed) > eventlog.InlineLimit {
-				f.Sealed = nil
-			}
-		}
-		return c, ctx.Err()
-	}
-	return eventlog.Commit{}, fault.New(fault.NotFound, "no-such-fact", "There is none.")
-}
-
 // script is a table whose puts fail where a test says so.
 type script struct {
-	memtable.Table
+	indextest.Table
 	put   func(r feedindex.Row) error // nil: none fails
 	after func(r feedindex.Row) error // fails a put that was stored
 	mu    sync.Mutex
@@ -117,7 +67,7 @@ func (s *script) Put(ctx context.Context, r feedindex.Row, fresh bool) (bool, er
 // bench is an index over a log in memory.
 type bench struct {
 	t     testing.TB
-	log   *book
+	log   *indextest.Log
 	table *script
 	clock *clock
 	index *feedindex.Index
@@ -125,7 +75,7 @@ type bench struct {
 }
 
 func newBench(t testing.TB) *bench {
-	b := &bench{t: t, log: newBook(), table: &script{}, clock: &clock{now: at(0)}, codec: events.Register()}
+	b := &bench{t: t, log: indextest.NewLog(), table: &script{}, clock: &clock{now: at(0)}, codec: events.Register()}
 	b.index = feedindex.Over(b.table, b.clock.Now)
 	return b
 }
@@ -167,7 +117,7 @@ func (b *bench) accept(stream events.StreamID) eventlog.Commit {
 
 func (b *bench) add(w *feedindex.Writer, commits ...eventlog.Commit) {
 	b.t.Helper()
-	left, err := w.Add(b.t.Context(), changes(b.clock.Now(), commits...))
+	left, err := w.Add(b.t.Context(), indextest.Changes(b.clock.Now(), commits...))
 	if err != nil || len(left) > 0 {
 		b.t.Fatalf("Add = %v, %v", left, err)
 	}
@@ -214,7 +164,7 @@ func (b *bench) exact() {
 		seen[r.Stream] = r.Version
 	}
 	lost, doubled := 0, 0
-	for id, commits := range b.log.commits {
+	for id, commits := range b.log.Commits() {
 		want := commits[len(commits)-1].Head().Version
 		lost, doubled = lost+max(0, want-seen[id]), doubled+max(0, seen[id]-want)
 	}
@@ -223,11 +173,8 @@ func (b *bench) exact() {
 	}
 }
 
-// changes returns commits as the stream of the log's table tells of them.
-func changes(at time.Time, commits ...eventlog.Commit) []eventlog.Change {
-	all := make([]eventlog.Change, len(commits))
-	for i, c := range commits {
-		all[i] = eventlog.Change{Sequence: fmt.Sprint(i), Stored: true, At: at, Commit: c}
-	}
-	return all
+// due returns the deadlines between two instants as text.
+func (b *bench) due(since, until time.Time) string {
+	b.t.Helper()
+	return b.show(b.index.Due(b.t.Context(), since, until.Add(24*time.Hour)))
 }

@@ -120,7 +120,7 @@ func (p *plan) place(c *eventlog.Change, at int) error {
 // leave leaves a stream out because of what is in it. An error that says
 // nothing about that is returned.
 func (p *plan) leave(ctx context.Context, stream events.StreamID, err error) error {
-	if err == nil || ctx.Err() != nil || ofService(err) || fault.KindOf(err) == fault.Unavailable {
+	if !Unreadable(ctx, err) {
 		return err
 	}
 	p.lost[stream] = true

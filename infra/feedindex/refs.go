@@ -62,18 +62,25 @@ func (l *Referred) refs(c eventlog.Commit) (refs []string, err error) {
 		if err != nil {
 			return nil, err
 		}
-		switch f := f.(type) {
-		case *events.EscalationRaised:
-			refs = append(refs, f.CustomerRefs...)
-		case *events.EscalationContextAdded:
-			refs = append(refs, f.CustomerRefs...)
-		}
+		refs = append(refs, CustomerRefs(f)...)
 	}
 	return refs, nil
 }
 
-// ByCustomer returns the conversations of a tenant with the customer of whom a
-// reference, which is a keyed hash, was noted.
+// CustomerRefs returns the references in a fact.
+func CustomerRefs(f events.Fact) []string {
+	switch f := f.(type) {
+	case *events.EscalationRaised:
+		return f.CustomerRefs
+	case *events.EscalationContextAdded:
+		return f.CustomerRefs
+	}
+	return nil
+}
+
+// ByCustomer returns the conversations of a tenant of which a reference to a
+// customer, which is a keyed hash, was noted. Whether a conversation says so in
+// the end, its facts tell.
 func (x *Index) ByCustomer(ctx context.Context, tenant, ref string) (streams []events.StreamID, err error) {
 	for row, err := range x.table.Query(ctx, Range{Partition: refPartition(tenant, ref)}) {
 		var id events.StreamID

@@ -9,7 +9,7 @@ import (
 	"handoff/events"
 	"handoff/infra/eventlog"
 	"handoff/infra/feedindex"
-	"handoff/infra/feedindex/memtable"
+	"handoff/infra/feedindex/indextest"
 	"handoff/tests/eventlogtest"
 )
 
@@ -55,7 +55,7 @@ func index(t *testing.T, log interface {
 			for i := range batch {
 				commits[i] = batch[i].commit
 			}
-			left, err := w.Add(ctx, changes(time.Now(), commits...))
+			left, err := w.Add(ctx, indextest.Changes(time.Now(), commits...))
 			if err == nil && len(left) > 0 {
 				err = left[0]
 			}
@@ -90,5 +90,5 @@ func (l indexed) ReadAll(ctx context.Context, after int64) iter.Seq2[events.Reco
 
 func TestTheFeedIsAFeed(t *testing.T) {
 	t.Parallel()
-	eventlogtest.Run(t, func(t *testing.T) eventlog.Log { return index(t, newBook(), &memtable.Table{}) })
+	eventlogtest.Run(t, func(t *testing.T) eventlog.Log { return index(t, indextest.NewLog(), &indextest.Table{}) })
 }

@@ -1,5 +1,4 @@
-// Package memtable keeps the rows of an index in memory, for tests.
-package memtable
+package indextest
 
 import (
 	"context"
