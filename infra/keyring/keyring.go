@@ -93,7 +93,7 @@ type Keyring struct {
 	tenants map[string]*tenant
 }
 
-// New returns the keyring in a store, which it closes from then on. It returns
+// New returns the keyring in a store; closing it closes the store. It returns
 // ErrNoSystem for an empty store, unless it may create what is missing.
 func New(ctx context.Context, s Store, o Options) (*Keyring, error) {
 	packer, err := seal.NewPacker()

@@ -59,10 +59,21 @@ func (k *Keyring) makeRoots(ctx context.Context, name string, fresh Roots) error
 	if err == nil {
 		err = k.load(ctx, name)
 	}
+	if err == nil && !k.knows(name) {
+		err = fault.New(fault.Unavailable, "tenant-not-ready", "The tenant was made and can't be read yet; try again.")
+	}
 	if err != nil {
 		return fmt.Errorf("make the keys of tenant %q: %w", name, err)
 	}
 	return nil
+}
+
+func (k *Keyring) knows(name string) bool {
+	if name == systemName {
+		return k.systemNames() != nil
+	}
+	_, ok := k.loaded(name)
+	return ok
 }
 
 // Tenants returns the names of all tenants, in any order.

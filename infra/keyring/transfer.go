@@ -3,6 +3,7 @@ package keyring
 import (
 	"bytes"
 	"context"
+	"crypto/hmac"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -12,16 +13,20 @@ import (
 
 	"handoff/domain/identity"
 	"handoff/events"
+	"handoff/infra/keyring/seal"
 )
 
-// Row is one row of a keyring: exactly one of its parts is set. Stores keep
-// rows, and by them a keyring moves from one store to another: as lines of JSON
-// that hold nothing in clear but names, and hashes of API keys' secrets.
+// Row is one row of a keyring: exactly one of its parts is set. By rows a
+// keyring moves from one store to another, as lines of JSON that hold nothing in
+// clear but names, and hashes of API keys' secrets.
 type Row struct {
 	Roots        *RootsRow        `json:"roots,omitempty"`
 	Conversation *ConversationRow `json:"conversation,omitempty"`
 	APIKey       *APIKeyRow       `json:"api_key,omitempty"`
 	Secret       *SecretRow       `json:"secret,omitempty"`
+	// MAC is over the rest, under the key that the row travels with, so that
+	// nobody adds a key of his own on the way.
+	MAC []byte `json:"mac,omitempty"`
 }
 
 // RootsRow is a tenant's roots, or the system's with neither tenant nor
@@ -101,17 +106,10 @@ var ErrRowDiffers = errors.New("the keyring has another one")
 // meanwhile may be missing.
 func (k *Keyring) Export(ctx context.Context, under MasterKey) iter.Seq2[Row, error] {
 	return func(yield func(Row, error) bool) {
-		roots, err := k.exportRoots(ctx, under)
-		if err != nil {
-			yield(Row{}, fmt.Errorf("export the keyring: %w", err))
-			return
-		}
-		for _, r := range roots {
-			if !yield(Row{Roots: &r}, nil) {
-				return
+		for r, err := range k.rows(ctx, under) {
+			if err == nil {
+				r.MAC, err = under.sign(r)
 			}
-		}
-		for r, err := range k.store.Rows(ctx) {
 			if err != nil {
 				yield(Row{}, fmt.Errorf("export the keyring: %w", err))
 				return
@@ -121,6 +119,32 @@ func (k *Keyring) Export(ctx context.Context, under MasterKey) iter.Seq2[Row, er
 			}
 		}
 	}
+}
+
+func (k *Keyring) rows(ctx context.Context, under MasterKey) iter.Seq2[Row, error] {
+	return func(yield func(Row, error) bool) {
+		roots, err := k.exportRoots(ctx, under)
+		if err != nil {
+			yield(Row{}, err)
+			return
+		}
+		for _, r := range roots {
+			if !yield(Row{Roots: &r}, nil) {
+				return
+			}
+		}
+		k.store.Rows(ctx)(yield)
+	}
+}
+
+// sign returns the row's MAC.
+func (m MasterKey) sign(r Row) ([]byte, error) {
+	r.MAC = nil
+	b, err := json.Marshal(r)
+	if err != nil {
+		return nil, fmt.Errorf("encode %s: %w", r, err)
+	}
+	return m.secret.Derive("handoff/transfer/v1").MAC(b), nil
 }
 
 func (k *Keyring) exportRoots(ctx context.Context, under MasterKey) (rows []RootsRow, err error) {
@@ -140,13 +164,18 @@ func (k *Keyring) exportRoots(ctx context.Context, under MasterKey) (rows []Root
 	return rows, err
 }
 
-// Import keeps a row that Export yielded; the roots go first. Importing it
-// again changes nothing. A row that is kept otherwise stays as it is and gives
+// Import keeps a row that Export yielded; the roots go first. It returns
+// seal.ErrTampered for a row that was changed, or exported under another key.
+// Importing a row again changes nothing. A row that is kept otherwise stays as it is and gives
 // ErrRowDiffers, with two exceptions: a conversation's key that is destroyed on
 // either side is destroyed afterwards, and the system's secret is replaced as
 // long as there is no tenant.
 func (k *Keyring) Import(ctx context.Context, under MasterKey, r Row) (err error) {
+	mac, err := under.sign(r)
 	switch {
+	case err != nil:
+	case !hmac.Equal(mac, r.MAC):
+		err = fmt.Errorf("it was changed, or exported under another key: %w", seal.ErrTampered)
 	case r.Roots != nil:
 		err = k.importRoots(ctx, under, *r.Roots)
 	case r.Conversation != nil:
@@ -167,7 +196,7 @@ func (k *Keyring) Import(ctx context.Context, under MasterKey, r Row) (err error
 func (k *Keyring) importRoots(ctx context.Context, under MasterKey, r RootsRow) error {
 	fresh, err := under.Unwrap(r)
 	if err != nil {
-		return fmt.Errorf("unwrap, perhaps with another key than it was exported with: %w", err)
+		return err
 	}
 	replace := false
 	if r.Tenant == systemName {

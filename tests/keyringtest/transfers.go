@@ -21,6 +21,7 @@ var transfers = map[string]func(t *testing.T, from, to Open){
 	"a key that is destroyed on either side is destroyed on both":   destroyedOnEither,
 	"what is exported opens under the key that it travels with":     wrongTransferKey,
 	"a key that the tenant's secrets do not open is not taken over": foreignRows,
+	"a row that was changed on the way is not taken over":           changedRows,
 }
 
 // travel is the key that tenants' secrets travel under.
@@ -213,5 +214,24 @@ func foreignRows(t *testing.T, from, to Open) {
 		if err := imported(t, k, []string{line}); !errors.Is(err, want) {
 			t.Errorf("import of %s: error = %v, want %v", line, err, want)
 		}
+	}
+}
+
+func changedRows(t *testing.T, from, to Open) {
+	old, k := taken(t, from, to)
+	sealText(t, old, key(0), "", "")
+	Issue(t, old, keyring.NewKey{Tenant: Acme, Role: identity.Auditor})
+	before := without(exported(t, k))
+	for _, line := range without(exported(t, old)) {
+		for from, to := range map[string]string{`"role":"auditor"`: `"role":"admin"`, `"key":"key.0"`: `"key":"key.1"`} {
+			if changed := strings.Replace(line, from, to, 1); changed != line {
+				if err := imported(t, k, []string{changed}); !errors.Is(err, seal.ErrTampered) {
+					t.Errorf("import of %s: error = %v, want ErrTampered", changed, err)
+				}
+			}
+		}
+	}
+	if after := without(exported(t, k)); !slices.Equal(after, before) {
+		t.Errorf("rows = %q, want %q", after, before)
 	}
 }

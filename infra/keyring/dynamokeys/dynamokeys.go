@@ -4,6 +4,9 @@
 //
 // The parameters are read once per instance; KMS is never asked for a
 // conversation. Everything in the table is wrapped under them, or is a hash.
+// Parameter Store answers 40 requests a second unless the account is set to its
+// higher throughput ("Parameter Store throughput" in its user guide): more
+// instances than that, started at once, wait for each other.
 //
 // Every method is one request where nobody else writes the same row, except for
 // issuing an API key. Nothing needs a transaction. A request whose answer was
