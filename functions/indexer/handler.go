@@ -2,13 +2,15 @@
 // its streams: it has every commit taken into the feed and the lists.
 //
 // A batch may come again, whole or in part, to this instance or to another one;
-// the index takes each commit in once.
+// the index takes each commit in once. What is copied from another log it leaves
+// to the copier, which knows in which order it was there.
 package indexer
 
 import (
 	"context"
 	"fmt"
 	"log/slog"
+	"slices"
 
 	"handoff/infra/eventlog"
 )
@@ -29,6 +31,7 @@ type Handler struct {
 // again. What can't be read is left out and said so: other streams go on, and
 // the feed takes it in with the next commit of its stream once it can be read.
 func (h *Handler) Handle(ctx context.Context, batch []eventlog.Change) (failed string, err error) {
+	batch = slices.DeleteFunc(slices.Clone(batch), func(c eventlog.Change) bool { return c.Imported })
 	leftOut, err := h.Index.Add(ctx, batch)
 	if err != nil {
 		return "", fmt.Errorf("index %d changes: %w", len(batch), err)

@@ -34,6 +34,17 @@ func TestABatchIsAddedWhole(t *testing.T) {
 	}
 }
 
+func TestWhatIsCopiedIsLeftToTheCopier(t *testing.T) {
+	t.Parallel()
+	x := &index{}
+	h := &indexer.Handler{Index: x}
+	given := []eventlog.Change{{Sequence: "1"}, {Sequence: "2", Imported: true}, {Sequence: "3"}}
+	_, err := h.Handle(t.Context(), given)
+	if err != nil || len(x.batches[0]) != 2 || x.batches[0][1].Sequence != "3" || given[1].Sequence != "2" {
+		t.Errorf("Handle = %v, added %v of %v", err, x.batches, given)
+	}
+}
+
 func TestABatchThatFailedComesAgain(t *testing.T) {
 	t.Parallel()
 	broken := errors.New("the table is gone")
