@@ -109,6 +109,9 @@ func (k *Keyring) Ref(tenant, label, value string) (string, error) {
 }
 
 func (k *Keyring) tenantSoon(name string) (*tenant, error) {
+	if t, ok := k.loaded(name); ok {
+		return t, nil
+	}
 	ctx, cancel := context.WithTimeout(context.Background(), loadTimeout)
 	defer cancel()
 	return k.tenant(ctx, name)

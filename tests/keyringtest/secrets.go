@@ -90,7 +90,10 @@ func overlap(t *testing.T, open Open) {
 func byPrefix(t *testing.T, open Open) {
 	k, ctx := Opened(t, open), t.Context()
 	for _, s := range [][3]string{
-		{Acme, "endpoint/a/signing", "1"}, {Acme, "endpoint/b/signing", "2"}, {Acme, "endpoint_a", "3"}, {Acme, "endpoint%", "4"},
+		{Acme, "endpoint/a/signing", "1"},
+		{Acme, "endpoint/b/signing", "2"},
+		{Acme, "endpoint_a", "3"},
+		{Acme, "endpoint%", "4"},
 		{Other, "endpoint/a/signing", "5"},
 	} {
 		if err := k.PutSecret(ctx, s[0], s[1], []byte(s[2])); err != nil {

@@ -45,7 +45,7 @@ type (
 		}
 		// Parameter Store
 		Names                                []string
-		Name, Value, Type, Tier, KeyId, Path string //nolint:revive // KeyId is AWS's name
+		Name, Value, Type, Tier, KeyId, Path string
 		NextToken                            string
 		Overwrite, WithDecryption, Recursive bool
 	}

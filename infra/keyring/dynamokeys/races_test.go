@@ -95,7 +95,8 @@ func TestALostAnswerIsRecognisedAfterOthersWrote(t *testing.T) {
 		do   func(r *rivals) error
 		want []string
 	}{
-		"a secret that was rotated": {2,
+		"a secret that was rotated": {
+			2,
 			func(r *rivals) error {
 				_, err := r.other.RotateSecret(t.Context(), keyringtest.Acme, "s", []byte("theirs"))
 				return err
@@ -106,7 +107,8 @@ func TestALostAnswerIsRecognisedAfterOthersWrote(t *testing.T) {
 			},
 			[]string{"theirs", "ours"},
 		},
-		"a secret that got a version": {2,
+		"a secret that got a version": {
+			2,
 			func(r *rivals) error {
 				_, err := r.other.AddSecret(t.Context(), keyringtest.Acme, "s", []byte("theirs"))
 				return err

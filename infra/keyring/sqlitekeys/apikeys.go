@@ -13,7 +13,8 @@ import (
 	"handoff/infra/sqlitedb"
 )
 
-const apiKeyColumns = "id, tenant, role, connection, name, sum, created, expires, revoked"
+// columns are those of an API key.
+const columns = "id, tenant, role, connection, name, sum, created, expires, revoked"
 
 // APIKey implements keyring.APIKeyStore.
 func (s *store) APIKey(ctx context.Context, id string) (k keyring.APIKeyRow, err error) {
@@ -43,7 +44,7 @@ func (s *store) AddAPIKey(ctx context.Context, k keyring.APIKeyRow, allow func(v
 		if err != nil {
 			return err
 		}
-		err = exec(c, "INSERT INTO api_keys ("+apiKeyColumns+") VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
+		err = exec(c, "INSERT INTO api_keys ("+columns+") VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
 			k.ID, k.Tenant, string(k.Role), k.Connection, k.Name, k.Sum, sqlitedb.Nanos(k.Created), sqlitedb.Nanos(k.Expires), sqlitedb.Nanos(k.Revoked))
 		if err != nil || c.Changes() > 0 {
 			return err
@@ -75,7 +76,7 @@ func apiKey(c *sqlite.Conn, id string) (keyring.APIKeyRow, error) {
 }
 
 func apiKeys(c *sqlite.Conn, where string, args ...any) (all []keyring.APIKeyRow, err error) {
-	err = query(c, "SELECT "+apiKeyColumns+" FROM api_keys WHERE "+where, func(s *sqlite.Stmt) error {
+	err = query(c, "SELECT "+columns+" FROM api_keys WHERE "+where, func(s *sqlite.Stmt) error {
 		all = append(all, keyring.APIKeyRow{
 			ID: s.ColumnText(0), Tenant: s.ColumnText(1), Role: identity.Role(s.ColumnText(2)), Connection: s.ColumnText(3), Name: s.ColumnText(4),
 			Sum: blob(s, 5), Created: sqlitedb.Instant(s.ColumnInt64(6)), Expires: sqlitedb.Instant(s.ColumnInt64(7)), Revoked: sqlitedb.Instant(s.ColumnInt64(8)),

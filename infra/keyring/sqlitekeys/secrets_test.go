@@ -11,8 +11,6 @@ import (
 	"handoff/infra/keyring/seal"
 )
 
-const signing = "endpoint/store-bot/desk/signing"
-
 func TestSecretsAreSealed(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
