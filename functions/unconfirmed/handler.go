@@ -36,7 +36,7 @@ const Grace = 10 * time.Minute
 
 const (
 	batch      = 256              // facts between two checkpoints
-	atOnce     = 32               // facts that are looked at at the same time
+	atOnce     = 32               // facts that are looked at side by side
 	maxFacts   = 100_000          // in one run
 	timeToStop = 20 * time.Second // no batch is begun with less time left
 )

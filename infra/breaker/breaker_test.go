@@ -18,9 +18,9 @@ func TestRestsGrowUpToALimit(t *testing.T) {
 			b = after
 		}
 	}
-	for _, rest := range []time.Duration{10, 20, 40, 80, 160, 300, 300} {
+	for _, rest := range []int{10, 20, 40, 80, 160, 300, 300} {
 		var changed bool
-		if b, changed = b.After(false, !b.Until.IsZero(), now, 3); !changed || b.Until.Sub(now) != rest*time.Second {
+		if b, changed = b.After(false, !b.Until.IsZero(), now, 3); !changed || b.Until.Sub(now) != time.Duration(rest)*time.Second {
 			t.Errorf("rests until %s (changed %t), want for %d s", b.Until, changed, rest)
 		}
 		if s := b.At(b.Until.Add(-1)); s != breaker.Open {

@@ -30,6 +30,10 @@
 // of the time it waited, so that a long outage does not have everything looked
 // at all the time.
 //
+// What is confirmed at once costs one read unit, one more each few seconds for
+// the breaker, and no write. What fails once costs five writes of a unit each,
+// and four of the index, until it is gone again.
+//
 // The queue is no record: the event log says what was delivered and what was
 // parked. Its items hold nothing private.
 package dynamolanes
@@ -76,7 +80,7 @@ const MetricParked = "DeliveriesParked"
 
 // Options are limits. The zero value has sensible ones.
 type Options struct {
-	// Total is how many attempts an instance makes at once; 0 means 16. Over all
+	// Total is how many attempts an instance makes at once; 0 means 64. Over all
 	// instances the event sources' maximum concurrency counts.
 	Total int
 	// Failures is how many attempts to an endpoint fail in a row before its
@@ -104,7 +108,7 @@ type Queue struct {
 
 // New returns a queue over a table.
 func New(work Work, timers Timers, now func() time.Time, o Options) *Queue {
-	o.Total, o.Timeout = cmp.Or(o.Total, 16), cmp.Or(o.Timeout, 30*time.Second)
+	o.Total, o.Timeout = cmp.Or(o.Total, 64), cmp.Or(o.Timeout, 30*time.Second)
 	return &Queue{work: work, timers: timers, now: now, o: o, gates: newGates(work, now, o), slots: make(chan struct{}, o.Total)}
 }
 

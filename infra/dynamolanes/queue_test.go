@@ -79,6 +79,12 @@ func TestWhatIsConfirmedAtOnceWritesNothing(t *testing.T) {
 	if c.writes != 0 || len(c.wakes) != 0 || c.sent != 3 {
 		t.Errorf("%d writes, wake-ups %v, %d sent, want none, none and 3", c.writes, c.wakes, c.sent)
 	}
+	c.fails[item("desk", "a", 3).ID] = 1
+	c.put(t, i, item("desk", "a", 3))
+	c.after(t, i, time.Minute)
+	if c.writes != 5 || len(c.items) != 0 {
+		t.Errorf("%d writes for one that failed once, want 5", c.writes)
+	}
 }
 
 func TestAQueueWithoutAWorkerOnlyWritesDown(t *testing.T) {

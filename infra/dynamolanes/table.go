@@ -44,7 +44,7 @@ func NewTable(db *dynamodb.Client, name string) *Table { return &Table{db: db, n
 // Read implements Store. It is one consistent read.
 func (t *Table) Read(ctx context.Context, p, from string, limit int) ([]Item, error) {
 	out, err := t.db.Query(ctx, &dynamodb.QueryInput{
-		TableName: &t.name, ConsistentRead: aws.Bool(true), Limit: aws.Int32(int32(limit)), //nolint:gosec // it is small
+		TableName: &t.name, ConsistentRead: aws.Bool(true), Limit: aws.Int32(int32(limit)),
 		KeyConditionExpression:    aws.String("p = :p AND o >= :o"),
 		ExpressionAttributeValues: attributes{":p": text(p), ":o": text(from)},
 	})
