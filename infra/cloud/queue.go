@@ -47,7 +47,7 @@ func onMessages(handle func(context.Context, Message) error) Handler {
 		}
 		b := batch{handle: handle, failed: make([]bool, len(e.Records))}
 		b.run(ctx, e.Records)
-		var out lambdaevents.SQSEventResponse
+		out := lambdaevents.SQSEventResponse{BatchItemFailures: []lambdaevents.SQSBatchItemFailure{}}
 		for i, r := range e.Records {
 			if b.failed[i] {
 				out.BatchItemFailures = append(out.BatchItemFailures, lambdaevents.SQSBatchItemFailure{ItemIdentifier: r.MessageId})

@@ -64,16 +64,20 @@ const margin = time.Second
 func (c *Cloud) around(h Handler) Handler {
 	o := &observer{c.Function, c.Meter, c.tracer}
 	return func(ctx context.Context, payload []byte) ([]byte, error) {
+		ctx = context.WithValue(ctx, observerKey{}, o)
 		defer c.flush(context.WithoutCancel(ctx))
 		if end, ok := ctx.Deadline(); ok {
 			early, cancel := context.WithDeadline(ctx, end.Add(-margin))
 			defer cancel()
 			ctx = early
 		}
-		out, err := h(context.WithValue(ctx, observerKey{}, o), payload)
+		out, err := h(ctx, payload)
 		if err != nil {
-			failed(ctx, "invocation failed", err)
+			failed(ctx, "invocation", err)
 			return nil, public(err)
+		}
+		if out == nil {
+			out = []byte("null")
 		}
 		return out, nil
 	}

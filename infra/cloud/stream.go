@@ -31,7 +31,7 @@ func OnStream(handle func(context.Context, []eventlog.Change) (failed string, er
 		if err != nil && from == "" {
 			return nil, err
 		}
-		var out lambdaevents.DynamoDBEventResponse
+		out := lambdaevents.DynamoDBEventResponse{BatchItemFailures: []lambdaevents.DynamoDBBatchItemFailure{}}
 		if from != "" {
 			failed(ctx, "changes from "+from, err)
 			out.BatchItemFailures = []lambdaevents.DynamoDBBatchItemFailure{{ItemIdentifier: from}}
@@ -48,10 +48,13 @@ func change(r *lambdaevents.DynamoDBEventRecord) eventlog.Change {
 		Stored: r.EventName == string(lambdaevents.DynamoDBOperationTypeInsert),
 	}
 	stored, err := streamimage.Parse(r.Change.NewImage)
-	if c.Commit, c.Imported = stored.Commit, stored.Imported; err == nil || !c.Stored {
+	if err == nil {
+		c.Commit, c.Imported = stored.Commit, stored.Imported
 		return c
 	}
-	c.Err = err
+	if c.Stored {
+		c.Err = err
+	}
 	if s, ok := r.Change.Keys["s"]; ok && s.DataType() == lambdaevents.DataTypeBinary {
 		copy(c.Stream[:], s.Binary())
 	}
