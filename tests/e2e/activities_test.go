@@ -128,98 +128,102 @@ func (w *world) activities(c connected, body string, header ...string) []answer 
 
 func TestASetOfActivitiesRaisesEachHandOff(t *testing.T) {
 	t.Parallel()
-	w := start(t)
-	c := w.connect("store-bot", "full", rules)
-	set := `{"activities":[{"type":"typing"},` + activity("one", map[string]string{"id": `"one|7"`}) + `,{"type":"message","text":"x"},` +
-		activity("two", nil) + `],"watermark":"5"}`
-	first := w.activities(c, set)
-	if len(first) != 2 || first[0].ID == first[1].ID || first[0].Queue != "refunds" {
-		t.Fatalf("answers = %+v, want two escalations", first)
-	}
-	again := w.activities(c, set)
-	for i := range again {
-		if again[i].ID != first[i].ID || !again[i].Duplicate {
-			t.Errorf("the repeat was answered %+v, want %+v", again, first)
+	onBoth(t, func(t *testing.T, w *world) {
+		c := w.connect("store-bot", "full", rules)
+		set := `{"activities":[{"type":"typing"},` + activity("one", map[string]string{"id": `"one|7"`}) + `,{"type":"message","text":"x"},` +
+			activity("two", nil) + `],"watermark":"5"}`
+		first := w.activities(c, set)
+		if len(first) != 2 || first[0].ID == first[1].ID || first[0].Queue != "refunds" {
+			t.Fatalf("answers = %+v, want two escalations", first)
 		}
-	}
-	w.idle()
-	if n := tally(w.facts()); n["EscalationRaised"] != 2 || n["EscalationContextAdded"] != 0 {
-		t.Errorf("facts = %v, want two raised and nothing added", n)
-	}
+		again := w.activities(c, set)
+		for i := range again {
+			if again[i].ID != first[i].ID || !again[i].Duplicate {
+				t.Errorf("the repeat was answered %+v, want %+v", again, first)
+			}
+		}
+		w.idle()
+		if n := tally(w.facts()); n["EscalationRaised"] != 2 || n["EscalationContextAdded"] != 0 {
+			t.Errorf("facts = %v, want two raised and nothing added", n)
+		}
+	})
 }
 
 func TestOneOfASetFailsAndTheSetCanBeSentAgain(t *testing.T) {
 	t.Parallel()
-	w := start(t)
-	c := w.connect("store-bot", "full", rules)
-	bad := `{"activities":[` + activity("one", nil) + `,` + activity("two", map[string]string{"value": `{"` + strings.Repeat("n", 101) + `":1}`}) + `]}`
-	status, body := w.call(c.bot, "POST", "/v1/connections/store-bot/activities", bad)
-	if status != http.StatusUnprocessableEntity || !strings.Contains(string(body), `"pointer":"/activities/1/value/nnn`) {
-		t.Errorf("answer = %d %s, want 422 that points at the second", status, body)
-	}
-	good := `{"activities":[` + activity("one", nil) + `,` + activity("two", nil) + `]}`
-	if all := w.activities(c, good); len(all) != 2 || !all[0].Duplicate || all[1].Duplicate {
-		t.Errorf("answers = %+v, want the first as a duplicate", all)
-	}
+	onBoth(t, func(t *testing.T, w *world) {
+		c := w.connect("store-bot", "full", rules)
+		bad := `{"activities":[` + activity("one", nil) + `,` + activity("two", map[string]string{"value": `{"` + strings.Repeat("n", 101) + `":1}`}) + `]}`
+		status, body := w.call(c.bot, "POST", "/v1/connections/store-bot/activities", bad)
+		if status != http.StatusUnprocessableEntity || !strings.Contains(string(body), `"pointer":"/activities/1/value/nnn`) {
+			t.Errorf("answer = %d %s, want 422 that points at the second", status, body)
+		}
+		good := `{"activities":[` + activity("one", nil) + `,` + activity("two", nil) + `]}`
+		if all := w.activities(c, good); len(all) != 2 || !all[0].Duplicate || all[1].Duplicate {
+			t.Errorf("answers = %+v, want the first as a duplicate", all)
+		}
+	})
 }
 
 func TestOtherActivitiesAreIgnored(t *testing.T) {
 	t.Parallel()
-	w := start(t)
-	c := w.connect("store-bot", "full", rules)
-	for body, n := range map[string]int{
-		`{"type":"event","name":"something.else","conversation":{"id":"x"}}`:                       1,
-		`{"type":"event","name":"Handoff.Initiate","conversation":{"id":"x"}}`:                     1,
-		`{"type":"message","name":"handoff.initiate","conversation":{"id":"x"}}`:                   1,
-		`{"type":"handoff","conversation":{"id":"x"}}`:                                             1,
-		`{"type":"event","name":"handoff.status","conversation":{"id":"x"},"value":{"state":"?"}}`: 1,
-		`{"activities":[]}`: 0,
-		`{"activities":[{"type":"typing"},{"type":"message"}]}`: 2,
-		`[]`: 0,
-	} {
-		var out struct{ Ignored *int }
-		w.must(http.StatusOK, &out, c.bot, "POST", "/v1/connections/store-bot/activities", body)
-		if out.Ignored == nil || *out.Ignored != n {
-			t.Errorf("%s was answered %+v, want %d ignored", body, out, n)
+	onBoth(t, func(t *testing.T, w *world) {
+		c := w.connect("store-bot", "full", rules)
+		for body, n := range map[string]int{
+			`{"type":"event","name":"something.else","conversation":{"id":"x"}}`:                       1,
+			`{"type":"event","name":"Handoff.Initiate","conversation":{"id":"x"}}`:                     1,
+			`{"type":"message","name":"handoff.initiate","conversation":{"id":"x"}}`:                   1,
+			`{"type":"handoff","conversation":{"id":"x"}}`:                                             1,
+			`{"type":"event","name":"handoff.status","conversation":{"id":"x"},"value":{"state":"?"}}`: 1,
+			`{"activities":[]}`: 0,
+			`{"activities":[{"type":"typing"},{"type":"message"}]}`: 2,
+			`[]`: 0,
+		} {
+			var out struct{ Ignored *int }
+			w.must(http.StatusOK, &out, c.bot, "POST", "/v1/connections/store-bot/activities", body)
+			if out.Ignored == nil || *out.Ignored != n {
+				t.Errorf("%s was answered %+v, want %d ignored", body, out, n)
+			}
 		}
-	}
-	for _, body := range []string{`{}`, `{"conversation_id":"plain"}`, `"text"`, `null`, `{"activities":{}}`, `{"activities":[1]}`} {
-		status, answer := w.call(c.bot, "POST", "/v1/connections/store-bot/activities", body)
-		if status != http.StatusUnprocessableEntity && status != http.StatusBadRequest {
-			t.Errorf("%s was answered %d %s, want a refusal", body, status, answer)
+		for _, body := range []string{`{}`, `{"conversation_id":"plain"}`, `"text"`, `null`, `{"activities":{}}`, `{"activities":[1]}`} {
+			status, answer := w.call(c.bot, "POST", "/v1/connections/store-bot/activities", body)
+			if status != http.StatusUnprocessableEntity && status != http.StatusBadRequest {
+				t.Errorf("%s was answered %d %s, want a refusal", body, status, answer)
+			}
 		}
-	}
-	w.problem(http.StatusBadRequest, "conversation-id-missing", c.bot, "POST", "/v1/connections/store-bot/activities", activity("", map[string]string{"conversation": `{}`}))
-	w.must(http.StatusAccepted, nil, c.bot, "POST", "/v1/connections/store-bot/activities", "\xef\xbb\xbf"+activity("bom", nil))
-	w.settled()
-	if n := w.count("EscalationRaised"); n != 1 {
-		t.Errorf("%d were raised, want only the one with a byte order mark", n)
-	}
+		w.problem(http.StatusBadRequest, "conversation-id-missing", c.bot, "POST", "/v1/connections/store-bot/activities", activity("", map[string]string{"conversation": `{}`}))
+		w.must(http.StatusAccepted, nil, c.bot, "POST", "/v1/connections/store-bot/activities", "\xef\xbb\xbf"+activity("bom", nil))
+		w.settled()
+		if n := w.count("EscalationRaised"); n != 1 {
+			t.Errorf("%d were raised, want only the one with a byte order mark", n)
+		}
+	})
 }
 
 func TestAnActivitySentAgainIsARepeat(t *testing.T) {
 	t.Parallel()
-	w := start(t)
-	c := w.connect("store-bot", "full", rules)
-	one := activity("Kx", map[string]string{"id": `"Kx|0000007"`})
-	first := w.activities(c, one)[0]
-	w.restart()
-	if a := w.activities(c, one)[0]; a.ID != first.ID || !a.Duplicate {
-		t.Errorf("after a restart the repeat was answered %+v, want %s", a, first.ID)
-	}
-	// Another hand-off before the end is a duplicate too.
-	if a := w.activities(c, activity("Kx", map[string]string{"id": `"Kx|0000009"`}))[0]; a.ID != first.ID || !a.Duplicate {
-		t.Errorf("a second hand-off was answered %+v, want %s", a, first.ID)
-	}
-	w.report(c, first.ID, "completed")
-	if a := w.activities(c, one)[0]; a.ID != first.ID || !a.Duplicate {
-		t.Errorf("a late repeat was answered %+v, want the ended %s", a, first.ID)
-	}
-	if a := w.activities(c, activity("Kx", map[string]string{"id": `"Kx|0000012"`}))[0]; a.ID != first.ID+"-2" || a.Duplicate {
-		t.Errorf("a hand-off after the end was answered %+v, want the next number", a)
-	}
-	// The plain dialect speaks of the same conversations.
-	if a := w.raise(c, "Kx"); a.ID != first.ID+"-2" || !a.Duplicate {
-		t.Errorf("a plain hand-off was answered %+v, want the second", a)
-	}
+	onBoth(t, func(t *testing.T, w *world) {
+		c := w.connect("store-bot", "full", rules)
+		one := activity("Kx", map[string]string{"id": `"Kx|0000007"`})
+		first := w.activities(c, one)[0]
+		w.restart()
+		if a := w.activities(c, one)[0]; a.ID != first.ID || !a.Duplicate {
+			t.Errorf("after a restart the repeat was answered %+v, want %s", a, first.ID)
+		}
+		// Another hand-off before the end is a duplicate too.
+		if a := w.activities(c, activity("Kx", map[string]string{"id": `"Kx|0000009"`}))[0]; a.ID != first.ID || !a.Duplicate {
+			t.Errorf("a second hand-off was answered %+v, want %s", a, first.ID)
+		}
+		w.report(c, first.ID, "completed")
+		if a := w.activities(c, one)[0]; a.ID != first.ID || !a.Duplicate {
+			t.Errorf("a late repeat was answered %+v, want the ended %s", a, first.ID)
+		}
+		if a := w.activities(c, activity("Kx", map[string]string{"id": `"Kx|0000012"`}))[0]; a.ID != first.ID+"-2" || a.Duplicate {
+			t.Errorf("a hand-off after the end was answered %+v, want the next number", a)
+		}
+		// The plain dialect speaks of the same conversations.
+		if a := w.raise(c, "Kx"); a.ID != first.ID+"-2" || !a.Duplicate {
+			t.Errorf("a plain hand-off was answered %+v, want the second", a)
+		}
+	})
 }

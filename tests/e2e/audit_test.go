@@ -98,7 +98,7 @@ func TestAPastStateIsWhatTheLiveOneWas(t *testing.T) {
 	w.clock.advance(time.Hour)
 	w.eventually("none is open", func() bool { return len(w.list("/v1/connections/store-bot/escalations?status=open")) == 0 })
 	capture()
-	w.request("store-bot", plan("store-bot", w.desk.url+"/store-bot", "thin", rules))
+	w.request("store-bot", w.plan("store-bot", w.desk.url+"/store-bot", "thin", rules))
 	w.ready("store-bot")
 	w.raise(c, "a")
 	capture()
@@ -122,103 +122,106 @@ func TestAPastStateIsWhatTheLiveOneWas(t *testing.T) {
 
 func TestAHistoryIsWholeAndInOrder(t *testing.T) {
 	t.Parallel()
-	w := start(t)
-	c := w.connect("store-bot", "full", rules)
-	other := w.connect("other", "full", rules)
-	for i := range 20 {
-		id := w.raise(c, fmt.Sprint(i)).ID
-		w.raise(other, fmt.Sprint(i))
-		w.report(c, id, "accepted")
-	}
-	w.idle()
-	all := w.facts()
-	var mine []fact
-	for _, f := range all {
-		if f.Connection == "store-bot" {
-			mine = append(mine, f)
+	onBoth(t, func(t *testing.T, w *world) {
+		c := w.connect("store-bot", "full", rules)
+		other := w.connect("other", "full", rules)
+		for i := range 20 {
+			id := w.raise(c, fmt.Sprint(i)).ID
+			w.raise(other, fmt.Sprint(i))
+			w.report(c, id, "accepted")
 		}
-	}
-	got := w.lines("/v1/connections/store-bot/history")
-	if len(got) != len(mine) || len(mine) < 20*5 {
-		t.Fatalf("the history has %d facts, want %d", len(got), len(mine))
-	}
-	versions := make(map[string]int)
-	for i, f := range got {
-		if f.ID != mine[i].ID || i > 0 && f.Position <= got[i-1].Position {
-			t.Errorf("fact %d is %s at %d, want %s in order", i, f.ID, f.Position, mine[i].ID)
+		w.idle()
+		all := w.facts()
+		var mine []fact
+		for _, f := range all {
+			if f.Connection == "store-bot" {
+				mine = append(mine, f)
+			}
 		}
-		if versions[f.Stream]++; f.Version != versions[f.Stream] {
-			t.Errorf("%s comes as number %d of its stream", f.ID, versions[f.Stream])
+		got := w.lines("/v1/connections/store-bot/history")
+		if len(got) != len(mine) || len(mine) < 20*5 {
+			t.Fatalf("the history has %d facts, want %d", len(got), len(mine))
 		}
-		if f.Actor == "" {
-			t.Errorf("nobody did %s", f.Type)
+		versions := make(map[string]int)
+		for i, f := range got {
+			if f.ID != mine[i].ID || i > 0 && f.Position <= got[i-1].Position {
+				t.Errorf("fact %d is %s at %d, want %s in order", i, f.ID, f.Position, mine[i].ID)
+			}
+			if versions[f.Stream]++; f.Version != versions[f.Stream] {
+				t.Errorf("%s comes as number %d of its stream", f.ID, versions[f.Stream])
+			}
+			if f.Actor == "" {
+				t.Errorf("nobody did %s", f.Type)
+			}
 		}
-	}
-	// In parts it is the same.
-	part := w.lines("/v1/connections/store-bot/history?after=" + itoa(got[49].Position))
-	if len(part) != len(got)-50 || part[0].ID != got[50].ID {
-		t.Errorf("the part after 50 has %d facts, want %d", len(part), len(got)-50)
-	}
-	w.problem(http.StatusBadRequest, "parameter-invalid", w.admin, "GET", "/v1/connections/store-bot/history?after=-1", nil)
-	w.problem(http.StatusNotFound, "connection-not-found", w.admin, "GET", "/v1/connections/nowhere/history", nil)
-	w.problem(http.StatusBadRequest, "parameter-invalid", w.admin, "GET", "/v1/connections/store-bot/state?at=yesterday", nil)
+		// In parts it is the same.
+		part := w.lines("/v1/connections/store-bot/history?after=" + itoa(got[49].Position))
+		if len(part) != len(got)-50 || part[0].ID != got[50].ID {
+			t.Errorf("the part after 50 has %d facts, want %d", len(part), len(got)-50)
+		}
+		w.problem(http.StatusBadRequest, "parameter-invalid", w.admin, "GET", "/v1/connections/store-bot/history?after=-1", nil)
+		w.problem(http.StatusNotFound, "connection-not-found", w.admin, "GET", "/v1/connections/nowhere/history", nil)
+		w.problem(http.StatusBadRequest, "parameter-invalid", w.admin, "GET", "/v1/connections/store-bot/state?at=yesterday", nil)
+	})
 }
 
 func TestAnAuditorReadsAndVerifiesButSeesNothingPrivate(t *testing.T) {
 	t.Parallel()
-	w := start(t)
-	c := w.connect("store-bot", "full", marking)
-	id := w.raise(c, mark, everything(mark)).ID
-	w.must(http.StatusOK, nil, c.hub, "POST", "/v1/escalations/"+id+"/status", map[string]string{"state": "accepted", "message": mark})
-	w.idle()
-	var auditor struct{ Token string }
-	w.must(http.StatusCreated, &auditor, w.admin, "POST", "/v1/keys", map[string]string{"role": "auditor", "name": "ada"})
-	for _, path := range []string{
-		"/v1/connections", "/v1/connections/store-bot", "/v1/connections/store-bot/history", "/v1/connections/store-bot/state", "/v1/connections/store-bot/rules",
-		"/v1/facts", "/v1/verify", "/v1/escalations", "/v1/escalations/" + id, "/v1/escalations/" + id + "/why", "/v1/deliveries",
-		"/v1/deliveries/" + w.deliveries("escalation=" + id)[0].ID,
-	} {
-		status, body := w.call(auditor.Token, "GET", path, nil)
-		if status != http.StatusOK || strings.Contains(string(body), mark) {
-			t.Errorf("GET %s = %d %s, want 200 and nothing private", path, status, body)
+	onBoth(t, func(t *testing.T, w *world) {
+		c := w.connect("store-bot", "full", marking)
+		id := w.raise(c, mark, everything(mark)).ID
+		w.must(http.StatusOK, nil, c.hub, "POST", "/v1/escalations/"+id+"/status", map[string]string{"state": "accepted", "message": mark})
+		w.idle()
+		var auditor struct{ Token string }
+		w.must(http.StatusCreated, &auditor, w.admin, "POST", "/v1/keys", map[string]string{"role": "auditor", "name": "ada"})
+		for _, path := range []string{
+			"/v1/connections", "/v1/connections/store-bot", "/v1/connections/store-bot/history", "/v1/connections/store-bot/state", "/v1/connections/store-bot/rules",
+			"/v1/facts", "/v1/verify", "/v1/escalations", "/v1/escalations/" + id, "/v1/escalations/" + id + "/why", "/v1/deliveries",
+			"/v1/deliveries/" + w.deliveries("escalation=" + id)[0].ID,
+		} {
+			status, body := w.call(auditor.Token, "GET", path, nil)
+			if status != http.StatusOK || strings.Contains(string(body), mark) {
+				t.Errorf("GET %s = %d %s, want 200 and nothing private", path, status, body)
+			}
 		}
-	}
-	for method, path := range map[string]string{
-		"GET": "/v1/escalations/" + id + "/context", "DELETE": "/v1/escalations/" + id + "/context", "PUT": "/v1/connections/store-bot/rules",
-		"POST": "/v1/connections/store-bot/disconnect",
-	} {
-		if status, body := w.call(auditor.Token, method, path, map[string]string{}); status != http.StatusForbidden {
-			t.Errorf("%s %s = %d %s, want 403", method, path, status, body)
+		for method, path := range map[string]string{
+			"GET": "/v1/escalations/" + id + "/context", "DELETE": "/v1/escalations/" + id + "/context", "PUT": "/v1/connections/store-bot/rules",
+			"POST": "/v1/connections/store-bot/disconnect",
+		} {
+			if status, body := w.call(auditor.Token, method, path, map[string]string{}); status != http.StatusForbidden {
+				t.Errorf("%s %s = %d %s, want 403", method, path, status, body)
+			}
 		}
-	}
-	w.problem(http.StatusForbidden, "not-allowed", auditor.Token, "GET", "/v1/keys", nil)
-	for _, role := range []string{"auditor", "admin"} {
-		w.problem(http.StatusUnprocessableEntity, "key-connection-refused", w.admin, "POST", "/v1/keys", map[string]string{"role": role, "connection_id": "store-bot"})
-	}
+		w.problem(http.StatusForbidden, "not-allowed", auditor.Token, "GET", "/v1/keys", nil)
+		for _, role := range []string{"auditor", "admin"} {
+			w.problem(http.StatusUnprocessableEntity, "key-connection-refused", w.admin, "POST", "/v1/keys", map[string]string{"role": role, "connection_id": "store-bot"})
+		}
+	})
 }
 
 func TestAHubReachesItsOwnConnectionOnly(t *testing.T) {
 	t.Parallel()
-	w := start(t)
-	c, other := w.connect("store-bot", "full", rules), w.connect("other", "full", rules)
-	id, elsewhere := w.raise(c, "a", everything(mark)).ID, w.raise(other, "b").ID
-	for path, status := range map[string]int{
-		"/v1/escalations/" + id: 200, "/v1/escalations/" + id + "/status": 200, "/v1/escalations/" + id + "/context": 200,
-		"/v1/escalations/" + elsewhere: 404, "/v1/escalations/" + elsewhere + "/status": 404, "/v1/escalations/" + elsewhere + "/context": 404,
-		"/v1/escalations/" + id + "/why": 403, "/v1/escalations": 403, "/v1/connections/store-bot": 403, "/v1/facts": 403, "/v1/verify": 403,
-		"/v1/deliveries": 403, "/v1/keys": 403, "/v1/connections/store-bot/history": 403,
-	} {
-		if got, body := w.call(c.hub, "GET", path, nil); got != status {
-			t.Errorf("GET %s = %d %s, want %d", path, got, body, status)
+	onBoth(t, func(t *testing.T, w *world) {
+		c, other := w.connect("store-bot", "full", rules), w.connect("other", "full", rules)
+		id, elsewhere := w.raise(c, "a", everything(mark)).ID, w.raise(other, "b").ID
+		for path, status := range map[string]int{
+			"/v1/escalations/" + id: 200, "/v1/escalations/" + id + "/status": 200, "/v1/escalations/" + id + "/context": 200,
+			"/v1/escalations/" + elsewhere: 404, "/v1/escalations/" + elsewhere + "/status": 404, "/v1/escalations/" + elsewhere + "/context": 404,
+			"/v1/escalations/" + id + "/why": 403, "/v1/escalations": 403, "/v1/connections/store-bot": 403, "/v1/facts": 403, "/v1/verify": 403,
+			"/v1/deliveries": 403, "/v1/keys": 403, "/v1/connections/store-bot/history": 403,
+		} {
+			if got, body := w.call(c.hub, "GET", path, nil); got != status {
+				t.Errorf("GET %s = %d %s, want %d", path, got, body, status)
+			}
 		}
-	}
-	// One for the whole tenant reaches both.
-	var all struct{ Token string }
-	w.must(http.StatusCreated, &all, w.admin, "POST", "/v1/keys", map[string]string{"role": "hub"})
-	for _, id := range []string{id, elsewhere} {
-		w.must(http.StatusOK, nil, all.Token, "GET", "/v1/escalations/"+id+"/context", nil)
-	}
-	// The beginning of an id will do, where it is the only one.
-	w.must(http.StatusOK, nil, all.Token, "GET", "/v1/escalations/"+id[:12]+"/context", nil)
-	w.problem(http.StatusNotFound, "escalation-not-found", c.hub, "GET", "/v1/escalations/"+elsewhere[:12]+"/context", nil)
+		// One for the whole tenant reaches both.
+		var all struct{ Token string }
+		w.must(http.StatusCreated, &all, w.admin, "POST", "/v1/keys", map[string]string{"role": "hub"})
+		for _, id := range []string{id, elsewhere} {
+			w.must(http.StatusOK, nil, all.Token, "GET", "/v1/escalations/"+id+"/context", nil)
+		}
+		// The beginning of an id will do, where it is the only one.
+		w.must(http.StatusOK, nil, all.Token, "GET", "/v1/escalations/"+id[:12]+"/context", nil)
+		w.problem(http.StatusNotFound, "escalation-not-found", c.hub, "GET", "/v1/escalations/"+elsewhere[:12]+"/context", nil)
+	})
 }

@@ -43,6 +43,8 @@ func (w *world) do(key, method, path string, body any, header ...string) (int, [
 	}
 	if key != "" {
 		req.Header.Set("Authorization", "Bearer "+key)
+	} else if w.tenantName != "" {
+		req.Header.Set("Handoff-Tenant", w.tenantName) // on one machine there is the default one
 	}
 	if body != nil {
 		req.Header.Set("Content-Type", "application/json")

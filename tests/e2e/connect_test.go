@@ -92,7 +92,7 @@ func TestConnectRefusesAndCreatesNothing(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			w := start(t)
-			p := plan("store-bot", w.desk.url, "full", rules)
+			p := w.plan("store-bot", w.desk.url, "full", rules)
 			c.change(p)
 			status, body := w.call(w.admin, "POST", "/v1/connections", p)
 			if status != c.status || !strings.Contains(string(body), c.code) || !strings.Contains(string(body), `"pointer":"`+c.pointer) {
@@ -116,22 +116,23 @@ func TestConnectRefusesAndCreatesNothing(t *testing.T) {
 
 func TestBadRulesAreToldWithRuleLineAndColumn(t *testing.T) {
 	t.Parallel()
-	w := start(t)
-	bad := strings.Replace(rules, "queue: refunds, priority: 60", "queue: nowhere, priority: 60", 1)
-	bad = strings.Replace(bad, "{topic: {is: Refund}}]\n    then: {queue: nowhere", "{topik: {is: Refund}}]\n    then: {queue: nowhere", 1)
-	status, body := w.call(w.admin, "POST", "/v1/connections", plan("store-bot", w.desk.url, "full", bad))
-	text := string(body)
-	if status != http.StatusUnprocessableEntity || !strings.Contains(text, `"line":13`) || !strings.Contains(text, `"line":14`) ||
-		!strings.Contains(text, `"column":`) || !strings.Contains(text, "refunds") {
-		t.Errorf("answer = %d %s, want a problem in line 13 and one in line 14 of rule refunds", status, text)
-	}
+	onBoth(t, func(t *testing.T, w *world) {
+		bad := strings.Replace(rules, "queue: refunds, priority: 60", "queue: nowhere, priority: 60", 1)
+		bad = strings.Replace(bad, "{topic: {is: Refund}}]\n    then: {queue: nowhere", "{topik: {is: Refund}}]\n    then: {queue: nowhere", 1)
+		status, body := w.call(w.admin, "POST", "/v1/connections", w.plan("store-bot", w.desk.url, "full", bad))
+		text := string(body)
+		if status != http.StatusUnprocessableEntity || !strings.Contains(text, `"line":13`) || !strings.Contains(text, `"line":14`) ||
+			!strings.Contains(text, `"column":`) || !strings.Contains(text, "refunds") {
+			t.Errorf("answer = %d %s, want a problem in line 13 and one in line 14 of rule refunds", status, text)
+		}
+	})
 }
 
 func TestPrivateEndpointsAreRefusedUnlessTheOperatorAllowsThem(t *testing.T) {
 	t.Parallel()
 	w := start(t, func(c *system.Config) { c.Allow = safehttp.Allow{} })
 	for _, url := range []string{w.desk.url, "http://localhost:1/", "http://[::1]:1/", "http://127.1:80/"} {
-		status, body := w.call(w.admin, "POST", "/v1/connections", plan("store-bot", url, "full", rules))
+		status, body := w.call(w.admin, "POST", "/v1/connections", w.plan("store-bot", url, "full", rules))
 		if status != http.StatusUnprocessableEntity || !strings.Contains(string(body), "endpoint-") {
 			t.Errorf("connecting to %s was answered %d %s, want 422", url, status, body)
 		}
@@ -146,8 +147,8 @@ func TestAnApplicationIDHasOneHolder(t *testing.T) {
 	t.Parallel()
 	w := start(t)
 	w.connect("first", "full", rules)
-	p := plan("second", w.desk.url+"/second", "full", rules)
-	p["hub"] = map[string]string{"type": "generic", "organisation": "demo desk", "application_id": " {APP-first} "}
+	p := w.plan("second", w.desk.url+"/second", "full", rules)
+	p["hub"] = map[string]string{"type": "generic", "organisation": w.org, "application_id": " {APP-first} "}
 	w.request("second", p)
 	c := w.stuck("second", "application-id-taken")
 	if c.Status != "requested" || !c.Failure.Permanent || !strings.Contains(c.Failure.Detail, "first") {
@@ -161,14 +162,14 @@ func TestAnApplicationIDHasOneHolder(t *testing.T) {
 	w.request("second", p)
 	w.settled()
 	w.stuck("second", "application-id-taken")
-	p["hub"] = map[string]string{"type": "generic", "organisation": "demo desk", "application_id": "another"}
+	p["hub"] = map[string]string{"type": "generic", "organisation": w.org, "application_id": "another"}
 	w.request("second", p)
 	w.ready("second")
 	if c := w.connection("second"); c.ApplicationID != "another" || c.Failure != nil {
 		t.Errorf("connection = %+v, want it ready with the other id", c)
 	}
 	// The same id in another organisation is fine.
-	p = plan("third", w.desk.url+"/third", "full", rules)
+	p = w.plan("third", w.desk.url+"/third", "full", rules)
 	p["hub"] = map[string]string{"type": "generic", "organisation": "another desk", "application_id": "app-first"}
 	w.request("third", p)
 	w.ready("third")
@@ -178,25 +179,26 @@ func TestAnApplicationIDHasOneHolder(t *testing.T) {
 
 func TestAnApplicationIDIsFreeAfterADisconnect(t *testing.T) {
 	t.Parallel()
-	w := start(t)
-	w.connect("first", "full", rules)
-	w.must(http.StatusOK, nil, w.admin, "POST", "/v1/connections/first/disconnect", map[string]string{})
-	w.settled()
-	p := plan("second", w.desk.url+"/second", "full", rules)
-	p["hub"] = map[string]string{"type": "generic", "organisation": "demo desk", "application_id": "app-first"}
-	w.request("second", p)
-	w.ready("second")
-	// Now the first one can't have it back.
-	w.request("first", plan("first", w.desk.url+"/first", "full", rules))
-	w.stuck("first", "application-id-taken")
+	onBoth(t, func(t *testing.T, w *world) {
+		w.connect("first", "full", rules)
+		w.must(http.StatusOK, nil, w.admin, "POST", "/v1/connections/first/disconnect", map[string]string{})
+		w.settled()
+		p := w.plan("second", w.desk.url+"/second", "full", rules)
+		p["hub"] = map[string]string{"type": "generic", "organisation": w.org, "application_id": "app-first"}
+		w.request("second", p)
+		w.ready("second")
+		// Now the first one can't have it back.
+		w.request("first", w.plan("first", w.desk.url+"/first", "full", rules))
+		w.stuck("first", "application-id-taken")
+	})
 }
 
 func TestThirtyTwoConnectionsWantOneApplicationID(t *testing.T) {
 	t.Parallel()
 	w := start(t)
 	for i := range 32 {
-		p := plan(fmt.Sprintf("bot-%d", i), w.desk.url, "full", rules)
-		p["hub"] = map[string]string{"type": "generic", "organisation": "demo desk", "application_id": "the-one"}
+		p := w.plan(fmt.Sprintf("bot-%d", i), w.desk.url, "full", rules)
+		p["hub"] = map[string]string{"type": "generic", "organisation": w.org, "application_id": "the-one"}
 		w.request("", p)
 	}
 	w.eventually("each has its answer", func() bool {
@@ -213,11 +215,11 @@ func TestConnectingTwiceChangesNothing(t *testing.T) {
 	w := start(t)
 	c := w.connect("store-bot", "full", rules)
 	before := w.log()
-	again := w.request("store-bot", plan("store-bot", w.desk.url+"/store-bot", "full", rules))
+	again := w.request("store-bot", w.plan("store-bot", w.desk.url+"/store-bot", "full", rules))
 	if again.bot != "" || again.webhook != "" {
 		t.Errorf("connecting again made credentials: %+v", again)
 	}
-	p := plan("store-bot", w.desk.url+"/store-bot", "full", "")
+	p := w.plan("store-bot", w.desk.url+"/store-bot", "full", "")
 	delete(p, "rules") // says nothing of rules: those in force stay
 	w.request("store-bot", p)
 	w.settled()
@@ -234,7 +236,7 @@ func TestConnectingAgainAppliesOnlyTheChange(t *testing.T) {
 	w := start(t)
 	w.connect("store-bot", "full", rules)
 	before := len(w.log())
-	p := plan("store-bot", w.desk.url+"/store-bot", "thin", rules)
+	p := w.plan("store-bot", w.desk.url+"/store-bot", "thin", rules)
 	w.request("store-bot", p)
 	p["rules"] = strings.ReplaceAll(rules, "priority: 60", "priority: 61")
 	w.request("store-bot", p)
@@ -245,7 +247,7 @@ func TestConnectingAgainAppliesOnlyTheChange(t *testing.T) {
 	if got := types(w.log()[before:]); !slices.Equal(got, want) {
 		t.Errorf("facts = %v, want %v", got, want)
 	}
-	p["hub"] = map[string]string{"type": "generic", "organisation": "demo desk", "application_id": "other"}
+	p["hub"] = map[string]string{"type": "generic", "organisation": w.org, "application_id": "other"}
 	w.problem(http.StatusConflict, "connection-exists", w.admin, "POST", "/v1/connections", p)
 	if c := w.connection("store-bot"); c.Status != "ready" || len(c.Endpoints) != 2 {
 		t.Errorf("connection = %+v, want it ready with two endpoints", c)
@@ -254,18 +256,19 @@ func TestConnectingAgainAppliesOnlyTheChange(t *testing.T) {
 
 func TestAConnectionWithoutEndpointSaysSoAndRecovers(t *testing.T) {
 	t.Parallel()
-	w := start(t)
-	p := plan("store-bot", "", "full", rules)
-	delete(p, "endpoints")
-	w.request("store-bot", p)
-	w.stuck("store-bot", "endpoint-missing")
-	w.request("store-bot", plan("store-bot", w.desk.url+"/store-bot", "full", rules))
-	w.ready("store-bot")
-	p = plan("other", w.desk.url, "full", rules)
-	p["hub"] = map[string]string{"type": "salesforce", "organisation": "x"}
-	w.request("other", p)
-	w.stuck("other", "hub-type-unknown")
-	p["hub"] = map[string]string{"type": "generic", "organisation": "x"}
-	w.request("other", p)
-	w.stuck("other", "application-id-missing")
+	onBoth(t, func(t *testing.T, w *world) {
+		p := w.plan("store-bot", "", "full", rules)
+		delete(p, "endpoints")
+		w.request("store-bot", p)
+		w.stuck("store-bot", "endpoint-missing")
+		w.request("store-bot", w.plan("store-bot", w.desk.url+"/store-bot", "full", rules))
+		w.ready("store-bot")
+		p = w.plan("other", w.desk.url, "full", rules)
+		p["hub"] = map[string]string{"type": "salesforce", "organisation": "x"}
+		w.request("other", p)
+		w.stuck("other", "hub-type-unknown")
+		p["hub"] = map[string]string{"type": "generic", "organisation": "x"}
+		w.request("other", p)
+		w.stuck("other", "application-id-missing")
+	})
 }

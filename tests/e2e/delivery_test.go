@@ -110,24 +110,25 @@ func TestAConversationIsDeliveredInItsOrderWhileTheDeskFails(t *testing.T) {
 
 func TestADeskThatFailsOnceIsAskedAgain(t *testing.T) {
 	t.Parallel()
-	w := start(t)
-	c := w.connect("store-bot", "full", rules)
-	w.desk.answers(func(_ received, n int) int { return map[int]int{1: http.StatusInternalServerError}[n] })
-	id := w.raise(c, "a").ID
-	w.eventually("it is pending", func() bool { return len(w.deliveries("status=pending")) == 1 })
-	if d := w.deliveries("status=pending")[0]; d.Code != "status-500" || d.HTTPStatus != 500 || d.Attempts != 1 || d.EventID != id+"@2" {
-		t.Errorf("delivery = %+v, want one attempt that failed", d)
-	}
-	if n := len(w.desk.got("")); n != 0 {
-		t.Errorf("the desk took %d events before the pause was over", n)
-	}
-	w.clock.advance(10 * time.Second)
-	w.poke(c)
-	w.event(id, routedEvent)
-	w.idle()
-	if d := w.deliveries("escalation=" + id); len(d) != 1 || d[0].Status != "delivered" || d[0].Attempts != 2 {
-		t.Errorf("deliveries = %+v, want one with two attempts", d)
-	}
+	onBoth(t, func(t *testing.T, w *world) {
+		c := w.connect("store-bot", "full", rules)
+		w.desk.answers(func(_ received, n int) int { return map[int]int{1: http.StatusInternalServerError}[n] })
+		id := w.raise(c, "a").ID
+		w.eventually("it is pending", func() bool { return len(w.deliveries("status=pending")) == 1 })
+		if d := w.deliveries("status=pending")[0]; d.Code != "status-500" || d.HTTPStatus != 500 || d.Attempts != 1 || d.EventID != id+"@2" {
+			t.Errorf("delivery = %+v, want one attempt that failed", d)
+		}
+		if n := len(w.desk.got("")); n != 0 {
+			t.Errorf("the desk took %d events before the pause was over", n)
+		}
+		w.advance(10 * time.Second)
+		w.poke(c)
+		w.event(id, routedEvent)
+		w.idle()
+		if d := w.deliveries("escalation=" + id); len(d) != 1 || d[0].Status != "delivered" || d[0].Attempts != 2 {
+			t.Errorf("deliveries = %+v, want one with two attempts", d)
+		}
+	})
 }
 
 func TestRetriesGoOnForThreeDaysAndThenItIsParked(t *testing.T) {
@@ -170,85 +171,88 @@ func TestRetriesGoOnForThreeDaysAndThenItIsParked(t *testing.T) {
 
 func TestAnEndpointThatIsGoneIsDisabled(t *testing.T) {
 	t.Parallel()
-	w := start(t)
-	c := w.connect("store-bot", "full", rules)
-	w.desk.answers(func(received, int) int { return http.StatusGone })
-	first := w.raise(c, "a").ID
-	w.eventually("the endpoint is disabled", func() bool { return w.connection("store-bot").Endpoints[0].Disabled == "endpoint-gone" })
-	w.report(c, first, "accepted")
-	w.idle()
-	parked := w.deliveries("status=parked")
-	if len(parked) != 1 || parked[0].Code != "endpoint-gone" {
-		t.Errorf("parked = %+v, want the one that found the endpoint gone", parked)
-	}
-	if a := w.raise(c, "b"); a.Queue != "refunds" {
-		t.Errorf("answer = %+v, want hand-offs taken all the same", a)
-	}
-	w.desk.answers(nil)
-	var set struct{ Secret, Disabled string }
-	w.must(http.StatusOK, &set, w.admin, "PUT", "/v1/connections/store-bot/endpoints/desk", map[string]string{"url": w.desk.url + "/store-bot", "mode": "full"})
-	if set.Secret != "" || set.Disabled != "" {
-		t.Errorf("endpoint = %+v, want it enabled with its secret", set)
-	}
-	w.must(http.StatusAccepted, nil, w.admin, "POST", "/v1/deliveries/"+parked[0].ID+"/resend", nil)
-	w.event(first, routedEvent)
-	w.event(w.raise(c, "c").ID, routedEvent)
-	w.whole()
+	onBoth(t, func(t *testing.T, w *world) {
+		c := w.connect("store-bot", "full", rules)
+		w.desk.answers(func(received, int) int { return http.StatusGone })
+		first := w.raise(c, "a").ID
+		w.eventually("the endpoint is disabled", func() bool { return w.connection("store-bot").Endpoints[0].Disabled == "endpoint-gone" })
+		w.report(c, first, "accepted")
+		w.idle()
+		parked := w.deliveries("status=parked")
+		if len(parked) != 1 || parked[0].Code != "endpoint-gone" {
+			t.Errorf("parked = %+v, want the one that found the endpoint gone", parked)
+		}
+		if a := w.raise(c, "b"); a.Queue != "refunds" {
+			t.Errorf("answer = %+v, want hand-offs taken all the same", a)
+		}
+		w.desk.answers(nil)
+		var set struct{ Secret, Disabled string }
+		w.must(http.StatusOK, &set, w.admin, "PUT", "/v1/connections/store-bot/endpoints/desk", map[string]string{"url": w.desk.url + "/store-bot", "mode": "full"})
+		if set.Secret != "" || set.Disabled != "" {
+			t.Errorf("endpoint = %+v, want it enabled with its secret", set)
+		}
+		w.must(http.StatusAccepted, nil, w.admin, "POST", "/v1/deliveries/"+parked[0].ID+"/resend", nil)
+		w.event(first, routedEvent)
+		w.event(w.raise(c, "c").ID, routedEvent)
+		w.whole()
+	})
 }
 
 func TestARedirectIsNotFollowed(t *testing.T) {
 	t.Parallel()
-	w := start(t)
-	c := w.connect("store-bot", "full", rules)
-	w.desk.answers(func(received, int) int { return http.StatusFound })
-	w.raise(c, "a")
-	w.eventually("it is pending", func() bool { return len(w.deliveries("status=pending")) == 1 })
-	if d := w.deliveries("status=pending")[0]; d.Code != "redirect" || d.HTTPStatus != http.StatusFound {
-		t.Errorf("delivery = %+v, want a redirect", d)
-	}
-	w.desk.mu.Lock()
-	defer w.desk.mu.Unlock()
-	for _, r := range w.desk.refused {
-		if r.path != "store-bot" {
-			t.Errorf("%s was asked", r.path)
+	onBoth(t, func(t *testing.T, w *world) {
+		c := w.connect("store-bot", "full", rules)
+		w.desk.answers(func(received, int) int { return http.StatusFound })
+		w.raise(c, "a")
+		w.eventually("it is pending", func() bool { return len(w.deliveries("status=pending")) == 1 })
+		if d := w.deliveries("status=pending")[0]; d.Code != "redirect" || d.HTTPStatus != http.StatusFound {
+			t.Errorf("delivery = %+v, want a redirect", d)
 		}
-	}
+		w.desk.mu.Lock()
+		defer w.desk.mu.Unlock()
+		for _, r := range w.desk.refused {
+			if r.path != "store-bot" {
+				t.Errorf("%s was asked", r.path)
+			}
+		}
+	})
 }
 
 func TestThinEventsLeaveOutWhatTheCustomerSaid(t *testing.T) {
 	t.Parallel()
-	w := start(t)
-	c := w.connect("store-bot", "thin", rules)
-	p := plan("store-bot", w.desk.url+"/store-bot", "thin", rules)
-	id := w.raise(c, "a", everything("MARK")).ID
-	got := w.event(id, routedEvent)
-	if text := string(got.raw); strings.Contains(text, "MARK") {
-		t.Errorf("a thin event says %s", text)
-	}
-	w.must(http.StatusOK, nil, c.hub, "POST", "/v1/escalations/"+id+"/status", map[string]string{"state": "accepted", "message": "MARK"})
-	if got := w.event(id, acceptedEvent); strings.Contains(string(got.raw), "MARK") {
-		t.Errorf("a thin event says %s", got.raw)
-	}
-	if link, _ := got.value("links", "context").(string); !strings.HasSuffix(link, "/v1/escalations/"+id+"/context") {
-		t.Errorf("link = %q, want that of the context", link)
-	}
-	p["endpoints"] = []map[string]any{
-		{"id": "desk", "url": w.desk.url + "/store-bot", "mode": "thin"},
-		{"id": "picky", "url": w.desk.url + "/picky", "mode": "full", "events": []string{doneEvent}},
-	}
-	var out struct {
-		Credentials struct {
-			Endpoints map[string]string `json:"endpoint_secrets"`
+	onBoth(t, func(t *testing.T, w *world) {
+		c := w.connect("store-bot", "thin", rules)
+		p := w.plan("store-bot", w.desk.url+"/store-bot", "thin", rules)
+		id := w.raise(c, "a", everything("MARK")).ID
+		got := w.event(id, routedEvent)
+		if text := string(got.raw); strings.Contains(text, "MARK") {
+			t.Errorf("a thin event says %s", text)
 		}
-	}
-	w.must(http.StatusAccepted, &out, w.admin, "POST", "/v1/connections", p)
-	w.desk.expect(parse(t, out.Credentials.Endpoints["picky"]))
-	w.report(c, id, "completed")
-	w.event(id, doneEvent)
-	w.idle()
-	if all := w.desk.of("picky", ""); len(all) != 1 || all[0].typ != doneEvent {
-		t.Errorf("the picky endpoint got %d events, want the one that it takes", len(all))
-	}
+		w.must(http.StatusOK, nil, c.hub, "POST", "/v1/escalations/"+id+"/status", map[string]string{"state": "accepted", "message": "MARK"})
+		if got := w.event(id, acceptedEvent); strings.Contains(string(got.raw), "MARK") {
+			t.Errorf("a thin event says %s", got.raw)
+		}
+		if link, _ := got.value("links", "context").(string); !strings.HasSuffix(link, "/v1/escalations/"+id+"/context") {
+			t.Errorf("link = %q, want that of the context", link)
+		}
+		p["endpoints"] = []map[string]any{
+			{"id": "desk", "url": w.desk.url + "/store-bot", "mode": "thin"},
+			{"id": "picky", "url": w.desk.url + "/picky", "mode": "full", "events": []string{doneEvent}},
+		}
+		var out struct {
+			Credentials struct {
+				Endpoints map[string]string `json:"endpoint_secrets"`
+			}
+		}
+		w.must(http.StatusAccepted, &out, w.admin, "POST", "/v1/connections", p)
+		w.desk.expect(parse(t, out.Credentials.Endpoints["picky"]))
+		w.report(c, id, "completed")
+		w.event(id, doneEvent)
+		w.idle()
+		if all := w.desk.of("picky", ""); len(all) != 1 || all[0].typ != doneEvent {
+			t.Errorf("the picky endpoint got %d events, want the one that it takes", len(all))
+		}
+	})
 }
 
 func TestADeskThatIsDownHoldsUpNoOther(t *testing.T) {

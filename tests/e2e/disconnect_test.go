@@ -67,16 +67,17 @@ func TestADrainLetsOpenOnesFinishAndTakesNoNewOnes(t *testing.T) {
 
 func TestADrainMayBeShorter(t *testing.T) {
 	t.Parallel()
-	w := start(t)
-	c := w.connect("store-bot", "full", rules)
-	id := w.raise(c, "a").ID
-	for _, span := range []string{"0s", "PT0S", "-1s", "soon"} {
-		w.problem(http.StatusUnprocessableEntity, "duration-invalid", w.admin, "POST", "/v1/connections/store-bot/disconnect", map[string]string{"drain_for": span})
-		w.problem(http.StatusUnprocessableEntity, "duration-invalid", w.admin, "POST", "/v1/keys", map[string]string{"role": "auditor", "valid_for": span})
-	}
-	w.hangUp("store-bot", map[string]string{"drain_for": "PT1S"})
-	w.clock.advance(2 * time.Second)
-	w.status(id, "failed")
+	onBoth(t, func(t *testing.T, w *world) {
+		c := w.connect("store-bot", "full", rules)
+		id := w.raise(c, "a").ID
+		for _, span := range []string{"0s", "PT0S", "-1s", "soon"} {
+			w.problem(http.StatusUnprocessableEntity, "duration-invalid", w.admin, "POST", "/v1/connections/store-bot/disconnect", map[string]string{"drain_for": span})
+			w.problem(http.StatusUnprocessableEntity, "duration-invalid", w.admin, "POST", "/v1/keys", map[string]string{"role": "auditor", "valid_for": span})
+		}
+		w.hangUp("store-bot", map[string]string{"drain_for": "PT1S"})
+		w.advance(2 * time.Second)
+		w.status(id, "failed")
+	})
 }
 
 func TestAfterReconnectingAConversationContinuesAsTheNextNumber(t *testing.T) {
@@ -86,7 +87,7 @@ func TestAfterReconnectingAConversationContinuesAsTheNextNumber(t *testing.T) {
 	first := w.raise(c, "a")
 	w.hangUp("store-bot", map[string]string{"drain_for": "1ms"})
 	w.status(first.ID, "failed")
-	w.request("store-bot", plan("store-bot", w.desk.url+"/store-bot", "full", rules))
+	w.request("store-bot", w.plan("store-bot", w.desk.url+"/store-bot", "full", rules))
 	w.ready("store-bot")
 	second := w.raise(c, "a")
 	if second.Duplicate || second.ID != first.ID+"-2" || second.Queue != "refunds" {
@@ -109,68 +110,70 @@ func TestAfterReconnectingAConversationContinuesAsTheNextNumber(t *testing.T) {
 
 func TestReconnectingWhileItDrainsKeepsTheOpenOnes(t *testing.T) {
 	t.Parallel()
-	w := start(t)
-	c := w.connect("store-bot", "full", rules)
-	first := w.raise(c, "a")
-	w.hangUp("store-bot", map[string]string{})
-	w.settled()
-	w.request("store-bot", plan("store-bot", w.desk.url+"/store-bot", "full", rules))
-	w.ready("store-bot")
-	if a := w.raise(c, "a"); a.ID != first.ID || !a.Duplicate {
-		t.Errorf("answer = %+v, want the open escalation", a)
-	}
-	w.report(c, first.ID, "completed")
-	if a := w.raise(c, "a"); a.ID != first.ID+"-2" {
-		t.Errorf("answer = %+v, want the next number", a)
-	}
+	onBoth(t, func(t *testing.T, w *world) {
+		c := w.connect("store-bot", "full", rules)
+		first := w.raise(c, "a")
+		w.hangUp("store-bot", map[string]string{})
+		w.settled()
+		w.request("store-bot", w.plan("store-bot", w.desk.url+"/store-bot", "full", rules))
+		w.ready("store-bot")
+		if a := w.raise(c, "a"); a.ID != first.ID || !a.Duplicate {
+			t.Errorf("answer = %+v, want the open escalation", a)
+		}
+		w.report(c, first.ID, "completed")
+		if a := w.raise(c, "a"); a.ID != first.ID+"-2" {
+			t.Errorf("answer = %+v, want the next number", a)
+		}
+	})
 }
 
 func TestAMoveRoutesByTheTargetAndDeliversThere(t *testing.T) {
 	t.Parallel()
-	w := start(t)
-	target := w.connect("target", "full", strings.ReplaceAll(rules, "refunds", "returns"))
-	c := w.connect("store-bot", "full", rules)
-	id := w.raise(c, "a", map[string]any{"summary": "parcel lost"}).ID
-	w.event(id, routedEvent)
-	w.problem(http.StatusUnprocessableEntity, "move-target-not-ready", w.admin, "POST", "/v1/connections/store-bot/disconnect", map[string]string{"to": "store-bot"})
-	w.problem(http.StatusUnprocessableEntity, "move-target-not-ready", w.admin, "POST", "/v1/connections/store-bot/disconnect", map[string]string{"to": "nowhere"})
-	w.problem(http.StatusUnprocessableEntity, "disconnect-ambiguous", w.admin, "POST", "/v1/connections/store-bot/disconnect", map[string]string{"to": "target", "drain_for": "1h"})
-	w.hangUp("store-bot", map[string]string{"to": "target"})
-	w.eventually("the target's desk has it", func() bool { return len(w.desk.of("target", routedEvent)) == 1 })
-	got := w.desk.of("target", routedEvent)[0]
-	if got.subject != id || got.value("queue", "id") != "returns" || got.value("connection_id") != "target" ||
-		got.value("moved_from") != "store-bot" || got.value("summary") != "parcel lost" || got.source != "/connections/target" {
-		t.Errorf("the target's desk has %v from %s, want the escalation in queue returns", got.body, got.source)
-	}
-	var why struct {
-		Sentence string
-		Moved    bool
-		Queue    struct{ ID string }
-		Earlier  []struct {
-			Queue        struct{ ID string }
-			ConnectionID string `json:"connection_id"`
+	onBoth(t, func(t *testing.T, w *world) {
+		target := w.connect("target", "full", strings.ReplaceAll(rules, "refunds", "returns"))
+		c := w.connect("store-bot", "full", rules)
+		id := w.raise(c, "a", map[string]any{"summary": "parcel lost"}).ID
+		w.event(id, routedEvent)
+		w.problem(http.StatusUnprocessableEntity, "move-target-not-ready", w.admin, "POST", "/v1/connections/store-bot/disconnect", map[string]string{"to": "store-bot"})
+		w.problem(http.StatusUnprocessableEntity, "move-target-not-ready", w.admin, "POST", "/v1/connections/store-bot/disconnect", map[string]string{"to": "nowhere"})
+		w.problem(http.StatusUnprocessableEntity, "disconnect-ambiguous", w.admin, "POST", "/v1/connections/store-bot/disconnect", map[string]string{"to": "target", "drain_for": "1h"})
+		w.hangUp("store-bot", map[string]string{"to": "target"})
+		w.eventually("the target's desk has it", func() bool { return len(w.desk.of("target", routedEvent)) == 1 })
+		got := w.desk.of("target", routedEvent)[0]
+		if got.subject != id || got.value("queue", "id") != "returns" || got.value("connection_id") != "target" ||
+			got.value("moved_from") != "store-bot" || got.value("summary") != "parcel lost" || got.source != "/connections/target" {
+			t.Errorf("the target's desk has %v from %s, want the escalation in queue returns", got.body, got.source)
 		}
-	}
-	w.must(http.StatusOK, &why, w.admin, "GET", "/v1/escalations/"+id+"/why", nil)
-	if !why.Moved || why.Queue.ID != "returns" || len(why.Earlier) != 1 || why.Earlier[0].Queue.ID != "refunds" || why.Earlier[0].ConnectionID != "store-bot" {
-		t.Errorf("why = %+v, want both decisions, the last one first", why)
-	}
-	e := w.escalation(id)
-	if e.Connection != "store-bot" || e.RoutedBy != "target" || e.Queue.ID != "returns" {
-		t.Errorf("escalation = %+v, want it routed by target", e)
-	}
-	w.report(target, id, "accepted")
-	w.report(target, id, "completed")
-	if r := w.event(id, doneEvent); r.path != "target" {
-		t.Errorf("the end was told to %s, want target", r.path)
-	}
-	w.hangUp("store-bot", map[string]string{})
-	w.idle()
-	if n := w.count("Disconnected"); n != 1 {
-		t.Errorf("%d Disconnected, want 1", n)
-	}
-	w.problem(http.StatusConflict, "connection-disconnected", c.bot, "POST", "/v1/connections/store-bot/escalations", handoff("a"))
-	w.whole()
+		var why struct {
+			Sentence string
+			Moved    bool
+			Queue    struct{ ID string }
+			Earlier  []struct {
+				Queue        struct{ ID string }
+				ConnectionID string `json:"connection_id"`
+			}
+		}
+		w.must(http.StatusOK, &why, w.admin, "GET", "/v1/escalations/"+id+"/why", nil)
+		if !why.Moved || why.Queue.ID != "returns" || len(why.Earlier) != 1 || why.Earlier[0].Queue.ID != "refunds" || why.Earlier[0].ConnectionID != "store-bot" {
+			t.Errorf("why = %+v, want both decisions, the last one first", why)
+		}
+		e := w.escalation(id)
+		if e.Connection != "store-bot" || e.RoutedBy != "target" || e.Queue.ID != "returns" {
+			t.Errorf("escalation = %+v, want it routed by target", e)
+		}
+		w.report(target, id, "accepted")
+		w.report(target, id, "completed")
+		if r := w.event(id, doneEvent); r.path != "target" {
+			t.Errorf("the end was told to %s, want target", r.path)
+		}
+		w.hangUp("store-bot", map[string]string{})
+		w.idle()
+		if n := w.count("Disconnected"); n != 1 {
+			t.Errorf("%d Disconnected, want 1", n)
+		}
+		w.problem(http.StatusConflict, "connection-disconnected", c.bot, "POST", "/v1/connections/store-bot/escalations", handoff("a"))
+		w.whole()
+	})
 }
 
 // TestSixtyFourClientsRaiseDuringADisconnect holds that what was acknowledged

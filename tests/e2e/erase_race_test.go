@@ -54,20 +54,21 @@ func TestErasingWhileTheBotGoesOnTalking(t *testing.T) {
 
 func TestBothDesksOfAMoveAreToldOfAnErasure(t *testing.T) {
 	t.Parallel()
-	w := start(t)
-	w.connect("target", "full", rules)
-	c := w.connect("store-bot", "full", rules)
-	id := w.raise(c, "a", everything(mark)).ID
-	w.event(id, routedEvent)
-	w.hangUp("store-bot", map[string]string{"to": "target"})
-	w.idle()
-	w.must(http.StatusOK, nil, w.admin, "DELETE", "/v1/escalations/"+id+"/context", nil)
-	w.idle()
-	for _, path := range []string{"store-bot", "target"} {
-		if all := w.desk.of(path, erasedEvent); len(all) != 1 || all[0].subject != id {
-			t.Errorf("%s was told %d times, want once", path, len(all))
+	onBoth(t, func(t *testing.T, w *world) {
+		w.connect("target", "full", rules)
+		c := w.connect("store-bot", "full", rules)
+		id := w.raise(c, "a", everything(mark)).ID
+		w.event(id, routedEvent)
+		w.hangUp("store-bot", map[string]string{"to": "target"})
+		w.idle()
+		w.must(http.StatusOK, nil, w.admin, "DELETE", "/v1/escalations/"+id+"/context", nil)
+		w.idle()
+		for _, path := range []string{"store-bot", "target"} {
+			if all := w.desk.of(path, erasedEvent); len(all) != 1 || all[0].subject != id {
+				t.Errorf("%s was told %d times, want once", path, len(all))
+			}
 		}
-	}
+	})
 }
 
 // TestNoFaultRepeatsWhatTheCustomerSaid has requests fail in many ways.

@@ -197,86 +197,90 @@ func (w *world) erased(id string, key []byte) {
 
 func TestAnErasureIsUnclearOrFindsNobody(t *testing.T) {
 	t.Parallel()
-	w := start(t)
-	c := w.connect("store-bot", "full", rules)
-	id := w.raise(c, "a").ID
-	for _, body := range []map[string]string{{}, {"reason": "x"}, {"escalation_id": id, "customer_id": "x"}, {"customer_id": "x", "customer_email": "y"}} {
-		w.problem(http.StatusUnprocessableEntity, "erasure-unclear", w.admin, "POST", "/v1/erasures", body)
-	}
-	w.problem(http.StatusNotFound, "customer-not-found", w.admin, "POST", "/v1/erasures", map[string]string{"customer_id": "nobody"})
-	w.problem(http.StatusForbidden, "not-allowed", c.hub, "DELETE", "/v1/escalations/"+id+"/context", nil)
-	w.problem(http.StatusNotFound, "escalation-not-found", w.admin, "DELETE", "/v1/escalations/"+id+"-2/context", nil)
-	if n := w.count("ContextErased"); n != 0 {
-		t.Errorf("%d ContextErased, want 0", n)
-	}
+	onBoth(t, func(t *testing.T, w *world) {
+		c := w.connect("store-bot", "full", rules)
+		id := w.raise(c, "a").ID
+		for _, body := range []map[string]string{{}, {"reason": "x"}, {"escalation_id": id, "customer_id": "x"}, {"customer_id": "x", "customer_email": "y"}} {
+			w.problem(http.StatusUnprocessableEntity, "erasure-unclear", w.admin, "POST", "/v1/erasures", body)
+		}
+		w.problem(http.StatusNotFound, "customer-not-found", w.admin, "POST", "/v1/erasures", map[string]string{"customer_id": "nobody"})
+		w.problem(http.StatusForbidden, "not-allowed", c.hub, "DELETE", "/v1/escalations/"+id+"/context", nil)
+		w.problem(http.StatusNotFound, "escalation-not-found", w.admin, "DELETE", "/v1/escalations/"+id+"-2/context", nil)
+		if n := w.count("ContextErased"); n != 0 {
+			t.Errorf("%d ContextErased, want 0", n)
+		}
+	})
 }
 
 func TestAllConversationsOfACustomerAreErased(t *testing.T) {
 	t.Parallel()
-	w := start(t)
-	c, d := w.connect("one", "full", rules), w.connect("two", "thin", rules)
-	who := map[string]any{"customer": map[string]string{"id": "c-881"}}
-	ids := []string{w.raise(c, "a", who).ID, w.raise(c, "b", who).ID, w.raise(d, "a", who).ID}
-	late := w.raise(c, "c").ID
-	w.raise(c, "c", who) // told who it is only by a repeat
-	spared := w.raise(c, "d", map[string]any{"customer": map[string]string{"id": "C-881"}}).ID
-	var done struct{ Conversations, Facts int }
-	w.must(http.StatusOK, &done, w.admin, "POST", "/v1/erasures", map[string]string{"customer_id": "c-881", "reason": "GDPR 17"})
-	if done.Conversations != 4 {
-		t.Errorf("erased = %+v, want four conversations", done)
-	}
-	for _, id := range append(ids, late) {
-		w.problem(http.StatusGone, "context-erased", w.admin, "GET", "/v1/escalations/"+id+"/context", nil)
-		w.event(id, erasedEvent)
-	}
-	w.must(http.StatusOK, nil, w.admin, "GET", "/v1/escalations/"+spared+"/context", nil)
+	onBoth(t, func(t *testing.T, w *world) {
+		c, d := w.connect("one", "full", rules), w.connect("two", "thin", rules)
+		who := map[string]any{"customer": map[string]string{"id": "c-881"}}
+		ids := []string{w.raise(c, "a", who).ID, w.raise(c, "b", who).ID, w.raise(d, "a", who).ID}
+		late := w.raise(c, "c").ID
+		w.raise(c, "c", who) // told who it is only by a repeat
+		spared := w.raise(c, "d", map[string]any{"customer": map[string]string{"id": "C-881"}}).ID
+		var done struct{ Conversations, Facts int }
+		w.must(http.StatusOK, &done, w.admin, "POST", "/v1/erasures", map[string]string{"customer_id": "c-881", "reason": "GDPR 17"})
+		if done.Conversations != 4 {
+			t.Errorf("erased = %+v, want four conversations", done)
+		}
+		for _, id := range append(ids, late) {
+			w.problem(http.StatusGone, "context-erased", w.admin, "GET", "/v1/escalations/"+id+"/context", nil)
+			w.event(id, erasedEvent)
+		}
+		w.must(http.StatusOK, nil, w.admin, "GET", "/v1/escalations/"+spared+"/context", nil)
+	})
 }
 
 func TestAHandOffInAnErasedConversationIsWholeAgain(t *testing.T) {
 	t.Parallel()
-	w := start(t)
-	c := w.connect("store-bot", "full", rules)
-	body := map[string]any{"summary": "before"}
-	first := w.raise(c, "a", body)
-	w.event(first.ID, routedEvent)
-	w.must(http.StatusOK, nil, w.admin, "DELETE", "/v1/escalations/"+first.ID+"/context", nil)
-	// What the first one said must not come back by a late repeat with its key.
-	w.report(c, first.ID, "completed")
-	second := w.raise(c, "a", map[string]any{"summary": "after"})
-	if second.ID != first.ID+"-2" {
-		t.Errorf("answer = %+v, want the next number", second)
-	}
-	if got := w.event(second.ID, routedEvent); got.value("summary") != "after" || got.value("erased") != nil {
-		t.Errorf("the desk has %v, want the new context", got.body)
-	}
-	var view struct{ Summary string }
-	w.must(http.StatusOK, &view, w.admin, "GET", "/v1/escalations/"+second.ID+"/context", nil)
-	if view.Summary != "after" {
-		t.Errorf("context = %+v, want the new one", view)
-	}
-	w.problem(http.StatusGone, "context-erased", w.admin, "GET", "/v1/escalations/"+first.ID+"/context", nil)
-	w.must(http.StatusOK, nil, w.admin, "DELETE", "/v1/escalations/"+second.ID+"/context", nil)
-	w.problem(http.StatusGone, "context-erased", w.admin, "GET", "/v1/escalations/"+second.ID+"/context", nil)
-	w.idle()
-	if n := w.count("ContextErased"); n != 2 {
-		t.Errorf("%d ContextErased, want 2", n)
-	}
-	w.whole()
+	onBoth(t, func(t *testing.T, w *world) {
+		c := w.connect("store-bot", "full", rules)
+		body := map[string]any{"summary": "before"}
+		first := w.raise(c, "a", body)
+		w.event(first.ID, routedEvent)
+		w.must(http.StatusOK, nil, w.admin, "DELETE", "/v1/escalations/"+first.ID+"/context", nil)
+		// What the first one said must not come back by a late repeat with its key.
+		w.report(c, first.ID, "completed")
+		second := w.raise(c, "a", map[string]any{"summary": "after"})
+		if second.ID != first.ID+"-2" {
+			t.Errorf("answer = %+v, want the next number", second)
+		}
+		if got := w.event(second.ID, routedEvent); got.value("summary") != "after" || got.value("erased") != nil {
+			t.Errorf("the desk has %v, want the new context", got.body)
+		}
+		var view struct{ Summary string }
+		w.must(http.StatusOK, &view, w.admin, "GET", "/v1/escalations/"+second.ID+"/context", nil)
+		if view.Summary != "after" {
+			t.Errorf("context = %+v, want the new one", view)
+		}
+		w.problem(http.StatusGone, "context-erased", w.admin, "GET", "/v1/escalations/"+first.ID+"/context", nil)
+		w.must(http.StatusOK, nil, w.admin, "DELETE", "/v1/escalations/"+second.ID+"/context", nil)
+		w.problem(http.StatusGone, "context-erased", w.admin, "GET", "/v1/escalations/"+second.ID+"/context", nil)
+		w.idle()
+		if n := w.count("ContextErased"); n != 2 {
+			t.Errorf("%d ContextErased, want 2", n)
+		}
+		w.whole()
+	})
 }
 
 func TestAnErasedKeyedHandOffIsNotBroughtBack(t *testing.T) {
 	t.Parallel()
-	w := start(t)
-	c := w.connect("store-bot", "full", rules)
-	path, body := "/v1/connections/store-bot/escalations", handoff("a", map[string]any{"summary": "before"})
-	var first, again answer
-	w.must(http.StatusAccepted, &first, c.bot, "POST", path, body, "Idempotency-Key", "k")
-	w.must(http.StatusOK, nil, w.admin, "DELETE", "/v1/escalations/"+first.ID+"/context", nil)
-	w.must(http.StatusAccepted, &again, c.bot, "POST", path, body, "Idempotency-Key", "k")
-	if again.ID != first.ID || !again.Duplicate {
-		t.Errorf("the late repeat was answered %+v, want %s", again, first.ID)
-	}
-	w.problem(http.StatusGone, "context-erased", w.admin, "GET", "/v1/escalations/"+first.ID+"/context", nil)
+	onBoth(t, func(t *testing.T, w *world) {
+		c := w.connect("store-bot", "full", rules)
+		path, body := "/v1/connections/store-bot/escalations", handoff("a", map[string]any{"summary": "before"})
+		var first, again answer
+		w.must(http.StatusAccepted, &first, c.bot, "POST", path, body, "Idempotency-Key", "k")
+		w.must(http.StatusOK, nil, w.admin, "DELETE", "/v1/escalations/"+first.ID+"/context", nil)
+		w.must(http.StatusAccepted, &again, c.bot, "POST", path, body, "Idempotency-Key", "k")
+		if again.ID != first.ID || !again.Duplicate {
+			t.Errorf("the late repeat was answered %+v, want %s", again, first.ID)
+		}
+		w.problem(http.StatusGone, "context-erased", w.admin, "GET", "/v1/escalations/"+first.ID+"/context", nil)
+	})
 }
 
 func TestPendingFullDeliveriesTurnThin(t *testing.T) {
@@ -342,22 +346,23 @@ func TestACrashBetweenTheFactAndTheKeyIsMended(t *testing.T) {
 
 func TestAnErasureWhileTheTranscriptIsReadStoresNone(t *testing.T) {
 	t.Parallel()
-	w := start(t)
-	f := newFiles(t, http.StatusOK, strings.ReplaceAll(ownForm, "fetched", mark))
-	f.gate = make(chan struct{})
-	c := w.connect("store-bot", "full", rules)
-	id := w.raise(c, "a", at(f.url)).ID
-	w.eventually("it was asked for", func() bool { return f.count() > 0 })
-	w.must(http.StatusOK, nil, w.admin, "DELETE", "/v1/escalations/"+id+"/context", nil)
-	close(f.gate)
-	w.idle()
-	if n := tally(w.facts()); n["TranscriptStored"]+n["TranscriptMissing"] != 0 {
-		t.Errorf("facts = %v, want no transcript after the erasure", n)
-	}
-	w.problem(http.StatusGone, "context-erased", w.admin, "GET", "/v1/escalations/"+id+"/context", nil)
-	for _, r := range w.desk.got(id) {
-		if bytes.Contains(r.raw, []byte(mark)) {
-			t.Errorf("the desk got %s", r.raw)
+	onBoth(t, func(t *testing.T, w *world) {
+		f := newFiles(t, http.StatusOK, strings.ReplaceAll(ownForm, "fetched", mark))
+		f.gate = make(chan struct{})
+		c := w.connect("store-bot", "full", rules)
+		id := w.raise(c, "a", at(f.url)).ID
+		w.eventually("it was asked for", func() bool { return f.count() > 0 })
+		w.must(http.StatusOK, nil, w.admin, "DELETE", "/v1/escalations/"+id+"/context", nil)
+		close(f.gate)
+		w.idle()
+		if n := tally(w.facts()); n["TranscriptStored"]+n["TranscriptMissing"] != 0 {
+			t.Errorf("facts = %v, want no transcript after the erasure", n)
 		}
-	}
+		w.problem(http.StatusGone, "context-erased", w.admin, "GET", "/v1/escalations/"+id+"/context", nil)
+		for _, r := range w.desk.got(id) {
+			if bytes.Contains(r.raw, []byte(mark)) {
+				t.Errorf("the desk got %s", r.raw)
+			}
+		}
+	})
 }

@@ -1,5 +1,6 @@
-// Package e2e_test runs the whole single program in one process: bots raise,
-// desks receive, people ask, over HTTP as they would.
+// Package e2e_test runs all of Handoff: bots raise, desks receive, people ask,
+// over HTTP as they would. It runs in one process, and what needs nothing but
+// HTTP on an emulator of AWS too; see onBoth.
 package e2e_test
 
 import (
@@ -15,6 +16,7 @@ import (
 	"handoff/functions/handoff/system"
 	"handoff/infra/safehttp"
 	"handoff/infra/standardwebhooks"
+	"handoff/tests/lambdarun"
 )
 
 const patience = 40 * time.Second
@@ -22,15 +24,31 @@ const patience = 40 * time.Second
 // world is a running system with an agent desk beside it.
 type world struct {
 	t      *testing.T
-	dir    string
 	url    string
 	admin  string
-	sys    *system.System
+	org    string // of the hub; application ids are unique in it
 	desk   *desk
 	clock  *clock
 	client *http.Client
+
+	// On one machine.
+	dir    string
+	sys    *system.System
 	change []func(*system.Config)
 	end    func() error // stops the system
+
+	// On AWS.
+	cloud      *lambdarun.Cloud
+	tenantName string
+}
+
+func newWorld(t *testing.T) *world {
+	t.Helper()
+	transport := &http.Transport{MaxIdleConnsPerHost: 128}
+	t.Cleanup(transport.CloseIdleConnections)
+	w := &world{t: t, clock: &clock{}, org: "demo desk", client: &http.Client{Transport: transport}}
+	w.desk = newDesk(t, w.clock)
+	return w
 }
 
 // start runs a system on a throw-away data directory until the test ends.
@@ -42,10 +60,8 @@ func start(t *testing.T, change ...func(*system.Config)) *world {
 // startIn runs a system on a directory that may have been used before.
 func startIn(t *testing.T, dir string, change ...func(*system.Config)) *world {
 	t.Helper()
-	transport := &http.Transport{MaxIdleConnsPerHost: 128}
-	t.Cleanup(transport.CloseIdleConnections)
-	w := &world{t: t, dir: dir, clock: &clock{}, client: &http.Client{Transport: transport}, change: change}
-	w.desk = newDesk(t, w.clock)
+	w := newWorld(t)
+	w.dir, w.change = dir, change
 	w.run()
 	t.Cleanup(w.stop)
 	return w
@@ -104,11 +120,24 @@ func (w *world) stop() {
 	w.end = nil
 }
 
-// restart stops the system and starts it again on the same directory.
+// restart stops the system and starts it again on the same directory. On AWS all
+// instances end.
 func (w *world) restart() {
 	w.t.Helper()
+	if w.cloud != nil {
+		w.chill()
+		return
+	}
 	w.stop()
 	w.run()
+}
+
+// advance moves the clock forward, for timers of a few seconds at most where a
+// scenario runs on AWS too: there nobody moves it, and they are waited for.
+func (w *world) advance(d time.Duration) {
+	if w.cloud == nil {
+		w.clock.advance(d)
+	}
 }
 
 // eventually waits until f reports true.
@@ -116,12 +145,15 @@ func (w *world) eventually(what string, f func() bool) {
 	w.t.Helper()
 	ctx, cancel := context.WithTimeout(w.t.Context(), patience)
 	defer cancel()
-	tick := time.NewTicker(10 * time.Millisecond)
+	tick, schedules := time.NewTicker(10*time.Millisecond), time.NewTicker(time.Second)
 	defer tick.Stop()
+	defer schedules.Stop()
 	for !f() {
 		select {
 		case <-ctx.Done():
 			w.t.Fatalf("it did not come true that %s", what)
+		case <-schedules.C:
+			w.tick()
 		case <-tick.C:
 		}
 	}
@@ -132,7 +164,11 @@ func (w *world) settled() {
 	w.t.Helper()
 	ctx, cancel := context.WithTimeout(w.t.Context(), patience)
 	defer cancel()
-	if err := w.sys.Settled(ctx); err != nil {
+	settled := func(ctx context.Context) error { return w.sys.Settled(ctx) }
+	if w.cloud != nil {
+		settled = w.cloud.Settled
+	}
+	if err := settled(ctx); err != nil {
 		w.t.Fatal(err)
 	}
 }
@@ -142,6 +178,9 @@ func (w *world) idle() {
 	w.t.Helper()
 	w.eventually("all deliveries are done", func() bool {
 		w.settled()
+		if w.cloud != nil {
+			return len(w.deliveries("status=pending")) == 0
+		}
 		return w.number(`SELECT count(*) FROM lane_items WHERE state < 2`) == 0
 	})
 	w.settled()
@@ -174,7 +213,7 @@ type connected struct {
 // connect connects a bot to the desk and waits until it is ready.
 func (w *world) connect(id, mode, rules string) connected {
 	w.t.Helper()
-	c := w.request(id, plan(id, w.desk.url+"/"+id, mode, rules))
+	c := w.request(id, w.plan(id, w.desk.url+"/"+id, mode, rules))
 	w.ready(id)
 	return c
 }
@@ -203,10 +242,10 @@ func (w *world) request(id string, plan map[string]any) connected {
 	return out
 }
 
-func plan(id, url, mode, rules string) map[string]any {
+func (w *world) plan(id, url, mode, rules string) map[string]any {
 	return map[string]any{
 		"name": id, "bot": map[string]string{"id": "bot-" + id, "name": "Store bot"},
-		"hub":       map[string]string{"type": "generic", "organisation": "demo desk", "application_id": "app-" + id},
+		"hub":       map[string]string{"type": "generic", "organisation": w.org, "application_id": "app-" + id},
 		"notice":    map[string]string{"accepted_by": "r.bakker", "text_version": "2026-11"},
 		"endpoints": []map[string]string{{"id": "desk", "url": url, "mode": mode}},
 		"rules":     rules,

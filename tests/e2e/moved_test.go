@@ -12,33 +12,34 @@ import (
 
 func TestWhatMovedIsRepeatedAndAddedToAtTheTarget(t *testing.T) {
 	t.Parallel()
-	w := start(t)
-	target := w.connect("target", "full", strings.ReplaceAll(rules, "refunds", "returns"))
-	c := w.connect("store-bot", "full", rules)
-	id := w.raise(c, "a").ID
-	w.hangUp("store-bot", map[string]string{"to": "target"})
-	w.idle()
-	home := len(w.desk.of("store-bot", ""))
-	if a := w.raise(c, "a", map[string]any{"summary": "more"}); a.ID != id || !a.Duplicate || a.Queue != "returns" {
-		t.Errorf("the repeat was answered %+v, want the queue of the target", a)
-	}
-	w.idle()
-	if all := w.desk.of("target", addedEvent); len(all) != 1 || all[0].value("summary") != "more" {
-		t.Errorf("the target's desk has %d additions, want 1", len(all))
-	}
-	if n := len(w.desk.of("store-bot", "")); n != home {
-		t.Errorf("the desk at home got %d events more", n-home)
-	}
-	// The target's own conversation of that name is another one.
-	if a := w.raise(target, "a"); a.ID == id || a.Duplicate {
-		t.Errorf("answer = %+v, want a conversation of the target's own", a)
-	}
-	if all := w.list("/v1/connections/target/escalations?limit=10"); len(all) != 2 {
-		t.Errorf("the target lists %+v, want its own and the one that moved there", all)
-	}
-	w.problem(http.StatusConflict, "escalation-ended", target.hub, "POST", "/v1/escalations/"+w.ended(target, id)+"/status", map[string]string{"state": "accepted"})
-	w.problem(http.StatusConflict, "connection-disconnected", c.bot, "POST", "/v1/connections/store-bot/escalations", handoff("a"))
-	w.whole()
+	onBoth(t, func(t *testing.T, w *world) {
+		target := w.connect("target", "full", strings.ReplaceAll(rules, "refunds", "returns"))
+		c := w.connect("store-bot", "full", rules)
+		id := w.raise(c, "a").ID
+		w.hangUp("store-bot", map[string]string{"to": "target"})
+		w.idle()
+		home := len(w.desk.of("store-bot", ""))
+		if a := w.raise(c, "a", map[string]any{"summary": "more"}); a.ID != id || !a.Duplicate || a.Queue != "returns" {
+			t.Errorf("the repeat was answered %+v, want the queue of the target", a)
+		}
+		w.idle()
+		if all := w.desk.of("target", addedEvent); len(all) != 1 || all[0].value("summary") != "more" {
+			t.Errorf("the target's desk has %d additions, want 1", len(all))
+		}
+		if n := len(w.desk.of("store-bot", "")); n != home {
+			t.Errorf("the desk at home got %d events more", n-home)
+		}
+		// The target's own conversation of that name is another one.
+		if a := w.raise(target, "a"); a.ID == id || a.Duplicate {
+			t.Errorf("answer = %+v, want a conversation of the target's own", a)
+		}
+		if all := w.list("/v1/connections/target/escalations?limit=10"); len(all) != 2 {
+			t.Errorf("the target lists %+v, want its own and the one that moved there", all)
+		}
+		w.problem(http.StatusConflict, "escalation-ended", target.hub, "POST", "/v1/escalations/"+w.ended(target, id)+"/status", map[string]string{"state": "accepted"})
+		w.problem(http.StatusConflict, "connection-disconnected", c.bot, "POST", "/v1/connections/store-bot/escalations", handoff("a"))
+		w.whole()
+	})
 }
 
 func (w *world) ended(c connected, id string) string {
@@ -89,7 +90,7 @@ func TestADeskThatHangsTimesOut(t *testing.T) {
 	gone := httptest.NewServer(http.NotFoundHandler())
 	gone.Close()
 	for id, url := range map[string]string{"silent": silent.URL, "gone": gone.URL} {
-		c := w.request(id, plan(id, url, "full", rules))
+		c := w.request(id, w.plan(id, url, "full", rules))
 		w.ready(id)
 		w.raise(c, "a")
 	}

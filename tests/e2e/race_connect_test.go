@@ -19,8 +19,8 @@ func TestADisconnectDuringTheStepsGivesTheIDBack(t *testing.T) {
 	w := start(t)
 	for i := range 20 {
 		id := fmt.Sprintf("bot-%d", i)
-		p := plan(id, w.desk.url, "thin", rules)
-		p["hub"] = map[string]string{"type": "generic", "organisation": "demo desk", "application_id": "shared"}
+		p := w.plan(id, w.desk.url, "thin", rules)
+		p["hub"] = map[string]string{"type": "generic", "organisation": w.org, "application_id": "shared"}
 		w.request("", p)
 		w.hangUp(id, map[string]string{})
 		w.settled()
@@ -28,8 +28,8 @@ func TestADisconnectDuringTheStepsGivesTheIDBack(t *testing.T) {
 			t.Errorf("%s = %+v, want it disconnected", id, c)
 		}
 	}
-	p := plan("last", w.desk.url, "thin", rules)
-	p["hub"] = map[string]string{"type": "generic", "organisation": "demo desk", "application_id": "shared"}
+	p := w.plan("last", w.desk.url, "thin", rules)
+	p["hub"] = map[string]string{"type": "generic", "organisation": w.org, "application_id": "shared"}
 	w.request("", p)
 	w.ready("last")
 	w.told(2)
@@ -41,39 +41,40 @@ func TestADisconnectDuringTheStepsGivesTheIDBack(t *testing.T) {
 
 func TestConnectAndDisconnectAtOnceManyTimes(t *testing.T) {
 	t.Parallel()
-	w := start(t)
-	done := make(chan error, 8)
-	for i := range 8 {
-		go func() {
-			var failed error
-			for range 12 {
-				path, body := "/v1/connections", any(plan("store-bot", w.desk.url, "thin", rules))
-				if i%2 == 1 {
-					path, body = "/v1/connections/store-bot/disconnect", map[string]string{}
+	onBoth(t, func(t *testing.T, w *world) {
+		done := make(chan error, 8)
+		for i := range 8 {
+			go func() {
+				var failed error
+				for range 12 {
+					path, body := "/v1/connections", any(w.plan("store-bot", w.desk.url, "thin", rules))
+					if i%2 == 1 {
+						path, body = "/v1/connections/store-bot/disconnect", map[string]string{}
+					}
+					status, out, err := w.do(w.admin, "POST", path, body)
+					if err != nil || status/100 == 5 {
+						failed = fmt.Errorf("POST %s = %d %s %w", path, status, out, err)
+					}
 				}
-				status, out, err := w.do(w.admin, "POST", path, body)
-				if err != nil || status/100 == 5 {
-					failed = fmt.Errorf("POST %s = %d %s %w", path, status, out, err)
-				}
-			}
-			done <- failed
-		}()
-	}
-	for range 8 {
-		if err := <-done; err != nil {
-			t.Error(err)
+				done <- failed
+			}()
 		}
-	}
-	w.settled()
-	w.request("", plan("store-bot", w.desk.url, "thin", rules))
-	w.ready("store-bot")
-	w.hangUp("store-bot", map[string]string{})
-	w.settled()
-	p := plan("another", w.desk.url, "thin", rules)
-	p["hub"] = map[string]string{"type": "generic", "organisation": "demo desk", "application_id": "app-store-bot"}
-	w.request("", p)
-	w.ready("another") // the id was given back
-	w.whole()
+		for range 8 {
+			if err := <-done; err != nil {
+				t.Error(err)
+			}
+		}
+		w.settled()
+		w.request("", w.plan("store-bot", w.desk.url, "thin", rules))
+		w.ready("store-bot")
+		w.hangUp("store-bot", map[string]string{})
+		w.settled()
+		p := w.plan("another", w.desk.url, "thin", rules)
+		p["hub"] = map[string]string{"type": "generic", "organisation": w.org, "application_id": "app-store-bot"}
+		w.request("", p)
+		w.ready("another") // the id was given back
+		w.whole()
+	})
 }
 
 func TestWhatCouldNotBeRoutedAtOnceIsRoutedByTheFunction(t *testing.T) {
@@ -118,30 +119,30 @@ func TestWhatCouldNotBeRoutedAtOnceIsRoutedByTheFunction(t *testing.T) {
 
 func TestOldDecisionsAreExplainedByTheRulesOfThen(t *testing.T) {
 	t.Parallel()
-	w := start(t)
-	c := w.connect("store-bot", "full", rules)
-	old := w.raise(c, "a").ID
-	var now struct {
-		RuleSet string `json:"rule_set"`
-	}
-	etag := `"` + w.connection("store-bot").Rules.Set + `"`
-	other := strings.ReplaceAll(rules, "name: refunds", "name: renamed")
-	w.must(http.StatusOK, &now, w.admin, "PUT", "/v1/connections/store-bot/rules", other, "Content-Type", "application/yaml", "If-Match", etag)
-	w.problem(http.StatusPreconditionFailed, "rules-changed", w.admin, "PUT", "/v1/connections/store-bot/rules", rules, "Content-Type", "application/yaml", "If-Match", etag)
-	fresh := w.raise(c, "b").ID
-	w.restart()
-	for id, rule := range map[string]string{old: "refunds", fresh: "renamed"} {
-		var why struct {
-			Rule, Sentence string
-			Lines          []string
+	onBoth(t, func(t *testing.T, w *world) {
+		c := w.connect("store-bot", "full", rules)
+		old := w.raise(c, "a").ID
+		var now struct {
+			RuleSet string `json:"rule_set"`
 		}
-		w.must(http.StatusOK, &why, w.admin, "GET", "/v1/escalations/"+id+"/why", nil)
-		if why.Rule != rule || !strings.Contains(why.Sentence, `"`+rule+`"`) || len(why.Lines) != 2 {
-			t.Errorf("why = %+v, want rule %s", why, rule)
+		etag := `"` + w.connection("store-bot").Rules.Set + `"`
+		other := strings.ReplaceAll(rules, "name: refunds", "name: renamed")
+		w.must(http.StatusOK, &now, w.admin, "PUT", "/v1/connections/store-bot/rules", other, "Content-Type", "application/yaml", "If-Match", etag)
+		w.problem(http.StatusPreconditionFailed, "rules-changed", w.admin, "PUT", "/v1/connections/store-bot/rules", rules, "Content-Type", "application/yaml", "If-Match", etag)
+		fresh := w.raise(c, "b").ID
+		w.restart()
+		for id, rule := range map[string]string{old: "refunds", fresh: "renamed"} {
+			var why struct {
+				Rule, Sentence string
+				Lines          []string
+			}
+			w.must(http.StatusOK, &why, w.admin, "GET", "/v1/escalations/"+id+"/why", nil)
+			if why.Rule != rule || !strings.Contains(why.Sentence, `"`+rule+`"`) || len(why.Lines) != 2 {
+				t.Errorf("why = %+v, want rule %s", why, rule)
+			}
 		}
-	}
-	// Rules that fail at run time are a miss, never a lost hand-off.
-	failing := `version: 1
+		// Rules that fail at run time are a miss, never a lost hand-off.
+		failing := `version: 1
 name: failing
 fallback: general
 variables: {n: {type: int, default: 0}}
@@ -151,10 +152,11 @@ rules:
     when: 10 / n > 1
     then: {queue: other}
 `
-	w.must(http.StatusOK, nil, w.admin, "PUT", "/v1/connections/store-bot/rules", failing, "Content-Type", "application/yaml")
-	if a := w.raise(c, "c"); a.Queue != "general" || a.Status != "routed" {
-		t.Errorf("answer = %+v, want the fallback", a)
-	}
+		w.must(http.StatusOK, nil, w.admin, "PUT", "/v1/connections/store-bot/rules", failing, "Content-Type", "application/yaml")
+		if a := w.raise(c, "c"); a.Queue != "general" || a.Status != "routed" {
+			t.Errorf("answer = %+v, want the fallback", a)
+		}
+	})
 }
 
 func TestAnEndpointThatMovesGetsWhatIsPendingAndOneThatIsRemovedDoesNot(t *testing.T) {

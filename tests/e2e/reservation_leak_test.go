@@ -34,8 +34,8 @@ func (w *world) asleep(f func(s *system.System)) {
 func TestAReservationOfACrashedStepIsGivenBack(t *testing.T) {
 	t.Parallel()
 	w := start(t)
-	p := plan("store-bot", w.desk.url, "thin", rules)
-	p["hub"] = map[string]string{"type": "generic", "organisation": "demo desk", "application_id": "Shared"}
+	p := w.plan("store-bot", w.desk.url, "thin", rules)
+	p["hub"] = map[string]string{"type": "generic", "organisation": w.org, "application_id": "Shared"}
 	w.asleep(func(s *system.System) {
 		w.request("", p)
 		stream := s.Keyring.SystemStreamID(events.KindReservation, "generic", "demo desk", "shared")

@@ -39,8 +39,8 @@ func TestEveryCrashPointResumes(t *testing.T) {
 		"a connection is refused its application id": {
 			before: func(w *world) { w.connect("first", "full", rules) },
 			begin: func(w *world) {
-				p := plan("second", w.desk.url, "full", rules)
-				p["hub"] = map[string]string{"type": "generic", "organisation": "demo desk", "application_id": "app-first"}
+				p := w.plan("second", w.desk.url, "full", rules)
+				p["hub"] = map[string]string{"type": "generic", "organisation": w.org, "application_id": "app-first"}
 				w.request("", p)
 				w.stuck("second", "application-id-taken")
 			},

@@ -12,84 +12,86 @@ import (
 
 func TestAHubReportsWhatBecameOfAnEscalation(t *testing.T) {
 	t.Parallel()
-	w := start(t)
-	c := w.connect("store-bot", "full", rules)
-	other := w.connect("other", "full", rules)
-	id := w.raise(c, "a").ID
-	path := "/v1/escalations/" + id + "/status"
-	body := func(state string) map[string]string { return map[string]string{"state": state} }
-	w.problem(http.StatusUnprocessableEntity, "state-unknown", c.hub, "POST", path, body("asleep"))
-	w.problem(http.StatusUnprocessableEntity, "state-unknown", c.hub, "POST", path, map[string]string{})
-	w.problem(http.StatusUnprocessableEntity, "state-unknown", c.hub, "POST", path, body("expired"))
-	w.problem(http.StatusNotFound, "escalation-not-found", other.hub, "POST", path, body("accepted"))
-	w.problem(http.StatusForbidden, "not-allowed", c.bot, "POST", path, body("accepted"))
-	w.problem(http.StatusUnauthorized, "credentials-missing", "", "POST", path, body("accepted"))
-	w.problem(http.StatusNotFound, "escalation-not-found", c.hub, "POST", "/v1/escalations/"+id+"-2/status", body("accepted"))
-	w.problem(http.StatusUnprocessableEntity, "limit-exceeded", c.hub, "POST", path, map[string]string{"state": "accepted", "message": strings.Repeat("ä", 4001)})
-	for range 3 {
-		if e := w.report(c, id, "accepted"); e.Status != "accepted" {
-			t.Errorf("escalation = %+v, want accepted", e)
+	onBoth(t, func(t *testing.T, w *world) {
+		c := w.connect("store-bot", "full", rules)
+		other := w.connect("other", "full", rules)
+		id := w.raise(c, "a").ID
+		path := "/v1/escalations/" + id + "/status"
+		body := func(state string) map[string]string { return map[string]string{"state": state} }
+		w.problem(http.StatusUnprocessableEntity, "state-unknown", c.hub, "POST", path, body("asleep"))
+		w.problem(http.StatusUnprocessableEntity, "state-unknown", c.hub, "POST", path, map[string]string{})
+		w.problem(http.StatusUnprocessableEntity, "state-unknown", c.hub, "POST", path, body("expired"))
+		w.problem(http.StatusNotFound, "escalation-not-found", other.hub, "POST", path, body("accepted"))
+		w.problem(http.StatusForbidden, "not-allowed", c.bot, "POST", path, body("accepted"))
+		w.problem(http.StatusUnauthorized, "credentials-missing", "", "POST", path, body("accepted"))
+		w.problem(http.StatusNotFound, "escalation-not-found", c.hub, "POST", "/v1/escalations/"+id+"-2/status", body("accepted"))
+		w.problem(http.StatusUnprocessableEntity, "limit-exceeded", c.hub, "POST", path, map[string]string{"state": "accepted", "message": strings.Repeat("ä", 4001)})
+		for range 3 {
+			if e := w.report(c, id, "accepted"); e.Status != "accepted" {
+				t.Errorf("escalation = %+v, want accepted", e)
+			}
 		}
-	}
-	var e escalation
-	w.must(http.StatusOK, &e, c.hub, "POST", path, map[string]string{"state": "completed", "code": "solved", "message": "all well"})
-	w.must(http.StatusOK, &e, c.hub, "POST", path, map[string]string{"state": "completed", "code": "solved", "message": "all well"})
-	if e.Status != "completed" || e.Code != "solved" {
-		t.Errorf("escalation = %+v, want it completed", e)
-	}
-	for _, late := range []string{"accepted", "failed"} {
-		w.problem(http.StatusConflict, "escalation-ended", c.hub, "POST", path, body(late))
-	}
-	w.idle()
-	n := tally(w.facts())
-	if n["EscalationAccepted"] != 1 || n["EscalationCompleted"] != 1 || n["EscalationFailed"] != 0 {
-		t.Errorf("facts = %v, want one of each", n)
-	}
-	if r := w.event(id, doneEvent); r.value("message") != "all well" || r.value("code") != "solved" {
-		t.Errorf("the desk was told %v", r.body)
-	}
-	var seen []string
-	for _, r := range w.desk.got(id) {
-		seen = append(seen, r.typ)
-	}
-	if want := []string{routedEvent, acceptedEvent, doneEvent}; !slices.Equal(seen, want) {
-		t.Errorf("events = %v, want %v", seen, want)
-	}
+		var e escalation
+		w.must(http.StatusOK, &e, c.hub, "POST", path, map[string]string{"state": "completed", "code": "solved", "message": "all well"})
+		w.must(http.StatusOK, &e, c.hub, "POST", path, map[string]string{"state": "completed", "code": "solved", "message": "all well"})
+		if e.Status != "completed" || e.Code != "solved" {
+			t.Errorf("escalation = %+v, want it completed", e)
+		}
+		for _, late := range []string{"accepted", "failed"} {
+			w.problem(http.StatusConflict, "escalation-ended", c.hub, "POST", path, body(late))
+		}
+		w.idle()
+		n := tally(w.facts())
+		if n["EscalationAccepted"] != 1 || n["EscalationCompleted"] != 1 || n["EscalationFailed"] != 0 {
+			t.Errorf("facts = %v, want one of each", n)
+		}
+		if r := w.event(id, doneEvent); r.value("message") != "all well" || r.value("code") != "solved" {
+			t.Errorf("the desk was told %v", r.body)
+		}
+		var seen []string
+		for _, r := range w.desk.got(id) {
+			seen = append(seen, r.typ)
+		}
+		if want := []string{routedEvent, acceptedEvent, doneEvent}; !slices.Equal(seen, want) {
+			t.Errorf("events = %v, want %v", seen, want)
+		}
+	})
 }
 
 func TestAHandOffAfterTheEndIsTheNextNumber(t *testing.T) {
 	t.Parallel()
-	w := start(t)
-	c := w.connect("store-bot", "full", rules)
-	first := w.raise(c, "a", map[string]any{"summary": "one"})
-	for n, state := range []string{"completed", "failed", "accepted"} {
-		id := first.ID
-		if n > 0 {
-			id += "-" + itoa(int64(n+1))
+	onBoth(t, func(t *testing.T, w *world) {
+		c := w.connect("store-bot", "full", rules)
+		first := w.raise(c, "a", map[string]any{"summary": "one"})
+		for n, state := range []string{"completed", "failed", "accepted"} {
+			id := first.ID
+			if n > 0 {
+				id += "-" + itoa(int64(n+1))
+			}
+			w.report(c, id, state)
+			next := w.raise(c, "a", map[string]any{"summary": "one"})
+			if want := first.ID + "-" + itoa(int64(n+2)); state != "accepted" && (next.ID != want || next.Duplicate) {
+				t.Errorf("after %s the answer is %+v, want %s", state, next, want)
+			} else if state == "accepted" && (next.ID != id || !next.Duplicate || next.Status != "accepted") {
+				t.Errorf("after %s the answer is %+v, want %s again", state, next, id)
+			}
 		}
-		w.report(c, id, state)
-		next := w.raise(c, "a", map[string]any{"summary": "one"})
-		if want := first.ID + "-" + itoa(int64(n+2)); state != "accepted" && (next.ID != want || next.Duplicate) {
-			t.Errorf("after %s the answer is %+v, want %s", state, next, want)
-		} else if state == "accepted" && (next.ID != id || !next.Duplicate || next.Status != "accepted") {
-			t.Errorf("after %s the answer is %+v, want %s again", state, next, id)
+		// The first is what it was.
+		if e := w.escalation(first.ID); e.Status != "completed" || e.Number != 1 {
+			t.Errorf("the first escalation = %+v, want it completed", e)
 		}
-	}
-	// The first is what it was.
-	if e := w.escalation(first.ID); e.Status != "completed" || e.Number != 1 {
-		t.Errorf("the first escalation = %+v, want it completed", e)
-	}
-	w.problem(http.StatusConflict, "escalation-ended", c.hub, "POST", "/v1/escalations/"+first.ID+"/status", map[string]string{"state": "failed"})
-	if all := w.list("/v1/escalations?limit=2"); len(all) != 3 || all[0].Number != 3 || all[2].Number != 1 {
-		t.Errorf("escalations = %+v, want three, the newest first", all)
-	}
-	var why struct {
-		EscalationID string `json:"escalation_id"`
-	}
-	w.must(http.StatusOK, &why, w.admin, "GET", "/v1/escalations/"+first.ID+"-2/why", nil)
-	if why.EscalationID != first.ID+"-2" {
-		t.Errorf("why = %+v, want that of the second", why)
-	}
+		w.problem(http.StatusConflict, "escalation-ended", c.hub, "POST", "/v1/escalations/"+first.ID+"/status", map[string]string{"state": "failed"})
+		if all := w.list("/v1/escalations?limit=2"); len(all) != 3 || all[0].Number != 3 || all[2].Number != 1 {
+			t.Errorf("escalations = %+v, want three, the newest first", all)
+		}
+		var why struct {
+			EscalationID string `json:"escalation_id"`
+		}
+		w.must(http.StatusOK, &why, w.admin, "GET", "/v1/escalations/"+first.ID+"-2/why", nil)
+		if why.EscalationID != first.ID+"-2" {
+			t.Errorf("why = %+v, want that of the second", why)
+		}
+	})
 }
 
 func TestAnEscalationExpiresAtItsDeadline(t *testing.T) {

@@ -13,7 +13,7 @@ func TestVerifyNoticesAStreamOfWhichNothingIsLeft(t *testing.T) {
 	w.hangUp("store-bot", map[string]string{})
 	w.settled()
 	// The last stream of one fact: a reservation that was only reserved.
-	p := plan("other", w.desk.url, "thin", rules)
+	p := w.plan("other", w.desk.url, "thin", rules)
 	delete(p, "endpoints")
 	w.request("", p)
 	w.settled()
@@ -27,12 +27,13 @@ func TestVerifyNoticesAStreamOfWhichNothingIsLeft(t *testing.T) {
 
 func TestATimeThatCanNotBeToldIsRefused(t *testing.T) {
 	t.Parallel()
-	w := start(t)
-	c := w.connect("store-bot", "full", rules)
-	for _, at := range []string{"9999-12-31T23:59:59Z", "0001-06-01T00:00:00Z"} {
-		w.problem(http.StatusUnprocessableEntity, "field-invalid", c.bot, "POST", "/v1/connections/store-bot/escalations",
-			map[string]string{"conversation_id": "a", "raised_at": at})
-	}
+	onBoth(t, func(t *testing.T, w *world) {
+		c := w.connect("store-bot", "full", rules)
+		for _, at := range []string{"9999-12-31T23:59:59Z", "0001-06-01T00:00:00Z"} {
+			w.problem(http.StatusUnprocessableEntity, "field-invalid", c.bot, "POST", "/v1/connections/store-bot/escalations",
+				map[string]string{"conversation_id": "a", "raised_at": at})
+		}
+	})
 }
 
 func TestAPastStateTellsWhatMovedAway(t *testing.T) {

@@ -29,7 +29,7 @@ func TestTwoTenantsKnowNothingOfEachOther(t *testing.T) {
 	t.Parallel()
 	a := start(t)
 	b := a.tenant("acme")
-	ours, theirs := a.connect("store-bot", "full", rules), plan("store-bot", a.desk.url+"/theirs", "full", rules)
+	ours, theirs := a.connect("store-bot", "full", rules), a.plan("store-bot", a.desk.url+"/theirs", "full", rules)
 	theirs["hub"] = map[string]string{"type": "generic", "organisation": "another desk", "application_id": "app-store-bot"}
 	c := b.request("store-bot", theirs)
 	b.ready("store-bot")
@@ -100,8 +100,8 @@ func TestAnApplicationIDIsUniqueAcrossTenants(t *testing.T) {
 	a := start(t)
 	b := a.tenant("acme")
 	a.connect("secret-project", "full", rules)
-	p := plan("other", a.desk.url, "full", rules)
-	p["hub"] = map[string]string{"type": "generic", "organisation": "demo desk", "application_id": "app-secret-project"}
+	p := a.plan("other", a.desk.url, "full", rules)
+	p["hub"] = map[string]string{"type": "generic", "organisation": a.org, "application_id": "app-secret-project"}
 	b.request("other", p)
 	c := b.stuck("other", "application-id-taken")
 	if strings.Contains(c.Failure.Detail, "default") || strings.Contains(c.Failure.Detail, `"secret-project"`) {

@@ -225,26 +225,28 @@ func TestATranscriptAtAPrivateAddressIsNotFetched(t *testing.T) {
 
 func TestATranscriptURLThatRedirectsIsNotFollowed(t *testing.T) {
 	t.Parallel()
-	w := start(t)
-	f := newFiles(t, http.StatusFound, ownForm)
-	c := w.connect("full", "full", rules)
-	w.raise(c, "a", at(f.url))
-	w.eventually("it was asked for", func() bool { return f.count() > 0 })
-	w.settled()
-	if n := w.count("TranscriptStored"); n != 0 {
-		t.Error("the redirect was followed")
-	}
+	onBoth(t, func(t *testing.T, w *world) {
+		f := newFiles(t, http.StatusFound, ownForm)
+		c := w.connect("full", "full", rules)
+		w.raise(c, "a", at(f.url))
+		w.eventually("it was asked for", func() bool { return f.count() > 0 })
+		w.settled()
+		if n := w.count("TranscriptStored"); n != 0 {
+			t.Error("the redirect was followed")
+		}
+	})
 }
 
 func TestATranscriptByURLOfAnActivity(t *testing.T) {
 	t.Parallel()
-	w := start(t)
-	f := newFiles(t, http.StatusOK, said)
-	c := w.connect("full", "full", rules)
-	id := w.activities(c, activity("Kx", map[string]string{
-		"attachments": `[{"contentType":"application/json","name":"Transcript","contentUrl":"` + f.url + `"}]`,
-	}))[0].ID
-	if got := texts(w.event(id, routedEvent)); len(got) != 2 || got[0] != "hi there" {
-		t.Errorf("messages = %v, want the two of the file", got)
-	}
+	onBoth(t, func(t *testing.T, w *world) {
+		f := newFiles(t, http.StatusOK, said)
+		c := w.connect("full", "full", rules)
+		id := w.activities(c, activity("Kx", map[string]string{
+			"attachments": `[{"contentType":"application/json","name":"Transcript","contentUrl":"` + f.url + `"}]`,
+		}))[0].ID
+		if got := texts(w.event(id, routedEvent)); len(got) != 2 || got[0] != "hi there" {
+			t.Errorf("messages = %v, want the two of the file", got)
+		}
+	})
 }

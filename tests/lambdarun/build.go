@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 )
 
 // Build compiles a function's main package into a folder of its own below dir
@@ -20,4 +21,13 @@ func Build(ctx context.Context, dir, pkg string, env ...string) (string, error) 
 		return "", fmt.Errorf("build %s: %w\n%s", pkg, err, text)
 	}
 	return out, nil
+}
+
+// Dependencies returns the packages that a function's main package brings along.
+func Dependencies(ctx context.Context, pkg string) ([]string, error) {
+	out, err := exec.CommandContext(ctx, "go", "list", "-deps", "-tags=lambda.norpc", pkg).Output()
+	if err != nil {
+		return nil, fmt.Errorf("list what %s needs: %w", pkg, err)
+	}
+	return strings.Fields(string(out)), nil
 }

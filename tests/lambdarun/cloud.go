@@ -68,20 +68,38 @@ const function = "AWS::Serverless::Function"
 // BuildAll compiles every function of a template into a folder and returns their
 // bootstraps by the functions' folders.
 func BuildAll(ctx context.Context, dir string, t *cfn.Template) (map[string]string, error) {
-	names, err := t.Of(function)
+	all, err := Functions(t)
 	if err != nil {
 		return nil, err
 	}
 	out := map[string]string{}
+	for folder := range all {
+		if out[folder], err = Build(ctx, dir, "handoff/functions/"+folder+"/lambda"); err != nil {
+			return nil, err
+		}
+	}
+	return out, nil
+}
+
+// Functions returns the folders of a template's functions, and what the role of
+// each allows it.
+func Functions(t *cfn.Template) (map[string]Policy, error) {
+	names, err := t.Of(function)
+	if err != nil {
+		return nil, err
+	}
+	unknown := func(resource, _ string) (string, error) { return resource, nil }
+	out := map[string]Policy{}
 	for _, name := range names {
-		p, err := t.Properties(name, func(string, string) (string, error) { return "", nil })
+		p, err := t.Properties(name, unknown)
 		if err != nil {
 			return nil, err
 		}
-		pkg := "handoff/" + path.Clean(fmt.Sprint(p["CodeUri"]))
-		if out[folder(p)], err = Build(ctx, dir, pkg); err != nil {
+		role, err := t.Properties(fmt.Sprint(p["Role"]), unknown)
+		if err != nil {
 			return nil, err
 		}
+		out[folder(p)] = ReadPolicy(role)
 	}
 	return out, nil
 }

@@ -3,6 +3,7 @@ package lambdarun
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 	"regexp"
 	"slices"
 	"strings"
@@ -32,12 +33,29 @@ func ReadPolicy(properties map[string]any) (allowed Policy) {
 // Forbids says why a call is not allowed, or nothing.
 func (p Policy) Forbids(c Call) string {
 	action := c.Service + ":" + c.Action
+	if c.Service == "sqs" {
+		action = strings.TrimSuffix(action, "Batch") // what one message needs, ten do
+	}
 	for _, resource := range resources(c) {
 		if !slices.ContainsFunc(p, func(s statement) bool { return matches(s.actions, action) && matches(s.resources, resource) }) {
 			return fmt.Sprintf("%s may not %s on %s", c.Function, action, resource)
 		}
 	}
 	return ""
+}
+
+// Services returns the services that a policy allows something of, but for taking
+// messages out of queues, which Lambda does for its functions.
+func (p Policy) Services() []string {
+	all := map[string]bool{}
+	for _, s := range p {
+		for _, a := range s.actions {
+			if service, action, _ := strings.Cut(a, ":"); service != "sqs" || action == "SendMessage" {
+				all[service] = true
+			}
+		}
+	}
+	return slices.Sorted(maps.Keys(all))
 }
 
 func matches(patterns []string, s string) bool {
@@ -52,6 +70,7 @@ func matches(patterns []string, s string) bool {
 func resources(c Call) (arns []string) {
 	var body struct {
 		TableName, IndexName, QueueUrl, Name string
+		Names                                []string
 		RequestItems                         map[string]json.RawMessage
 		Entries                              []struct{ EventBusName string }
 	}
@@ -76,7 +95,11 @@ func resources(c Call) (arns []string) {
 			arns = append(arns, "arn:aws:events:"+account+":event-bus/"+e.EventBusName)
 		}
 	case "ssm":
-		arns = []string{"arn:aws:ssm:" + account + ":parameter" + body.Name}
+		for _, name := range append(body.Names, body.Name) {
+			if name != "" {
+				arns = append(arns, "arn:aws:ssm:"+account+":parameter"+name)
+			}
+		}
 	case "s3":
 		arns = []string{"arn:aws:s3:::" + strings.TrimPrefix(c.Path, "/")}
 	}

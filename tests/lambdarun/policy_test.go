@@ -15,7 +15,7 @@ Policies:
       Statement:
         - {Effect: Allow, Action: [dynamodb:GetItem, dynamodb:Query], Resource: "arn:aws:dynamodb:us-east-1:000000000000:table/t"}
         - {Effect: Allow, Action: dynamodb:Query, Resource: "arn:aws:dynamodb:us-east-1:000000000000:table/t/index/due"}
-        - {Effect: Allow, Action: "sqs:*", Resource: ["arn:aws:sqs:us-east-1:000000000000:q"]}
+        - {Effect: Allow, Action: "sqs:SendMess*e", Resource: ["arn:aws:sqs:us-east-1:000000000000:q"]}
         - {Effect: Allow, Action: events:PutEvents, Resource: "arn:aws:events:us-east-1:000000000000:event-bus/b"}
         - {Effect: Allow, Action: ssm:GetParameter, Resource: "arn:aws:ssm:us-east-1:000000000000:parameter/h/*"}
         - {Effect: Allow, Action: s3:GetObject, Resource: "arn:aws:s3:::blobs/*"}
@@ -40,11 +40,13 @@ func TestAPolicyAllowsWhatItNames(t *testing.T) {
 		"another index":               {call("dynamodb", "Query", `{"TableName":"t","IndexName":"x"}`), false},
 		"items of a table and others": {call("dynamodb", "GetItem", `{"RequestItems":{"t":{},"u":{}}}`), false},
 		"a queue":                     {call("sqs", "SendMessage", `{"QueueUrl":"http://127.0.0.1/0/q"}`), true},
+		"ten messages for a queue":    {call("sqs", "SendMessageBatch", `{"QueueUrl":"http://127.0.0.1/0/q"}`), true},
 		"another queue":               {call("sqs", "SendMessage", `{"QueueUrl":"http://127.0.0.1/0/r"}`), false},
 		"a bus":                       {call("events", "PutEvents", `{"Entries":[{"EventBusName":"b"}]}`), true},
 		"two buses":                   {call("events", "PutEvents", `{"Entries":[{"EventBusName":"b"},{"EventBusName":"c"}]}`), false},
 		"a parameter below":           {call("ssm", "GetParameter", `{"Name":"/h/tenants/a"}`), true},
 		"a parameter beside":          {call("ssm", "GetParameter", `{"Name":"/g/tenants/a"}`), false},
+		"parameters below and beside": {call("ssm", "GetParameter", `{"Names":["/h/a","/g/a"]}`), false},
 		"an object":                   {lambdarun.Call{Service: "s3", Action: "GetObject", Path: "/blobs/x"}, true},
 		"an object that is written":   {lambdarun.Call{Service: "s3", Action: "PutObject", Path: "/blobs/x"}, false},
 		"what is not known":           {call("kms", "Decrypt", `{}`), false},
