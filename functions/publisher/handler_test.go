@@ -68,15 +68,21 @@ func TestWhatFailsComesAgain(t *testing.T) {
 	}{
 		"the bus fails for one": {
 			func(w *world) { w.bus.broken = map[string]int{"AppRegistered": 1} },
-			"1001", []string{"ConnectionRequested", "EscalationRaised"}, []string{"EscalationRouted"},
+			"1001",
+			[]string{"ConnectionRequested", "EscalationRaised"},
+			[]string{"EscalationRouted"},
 		},
 		"the queue fails, and what is behind waits": {
 			func(w *world) { w.queue.broken = map[string]int{"EscalationRouted": 1} },
-			"1002", []string{"ConnectionRequested", "AppRegistered"}, nil,
+			"1002",
+			[]string{"ConnectionRequested", "AppRegistered"},
+			nil,
 		},
 		"the log can't be read": {
 			func(w *world) { w.log.fail = errAway },
-			"1003", []string{"ConnectionRequested", "AppRegistered", "EscalationRaised"}, []string{"EscalationRouted"},
+			"1003",
+			[]string{"ConnectionRequested", "AppRegistered", "EscalationRaised"},
+			[]string{"EscalationRouted"},
 		},
 	} {
 		t.Run(sentence, func(t *testing.T) {
@@ -210,8 +216,10 @@ func TestTheRulesSelectWhatIsPublished(t *testing.T) {
 
 func TestEveryMetricIsInTheTable(t *testing.T) {
 	t.Parallel()
-	for _, name := range []string{publisher.MetricNotAnInsert, publisher.MetricParked, publisher.MetricPublished, publisher.MetricPublishLag,
-		publisher.MetricRaised, publisher.MetricRouted, publisher.MetricGivenUp} {
+	for _, name := range []string{
+		publisher.MetricNotAnInsert, publisher.MetricParked, publisher.MetricPublished, publisher.MetricPublishLag,
+		publisher.MetricRaised, publisher.MetricRouted, publisher.MetricGivenUp,
+	} {
 		if !slices.ContainsFunc(telemetry.Metrics(), func(m telemetry.Metric) bool { return m.Name == name }) {
 			t.Errorf("metric %s is not in the table", name)
 		}

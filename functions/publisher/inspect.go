@@ -32,7 +32,7 @@ const maxClear = 200 << 10
 // means that it could not be told for now.
 func (b *burst) inspect(ctx context.Context, c *eventlog.Change) (reason string, err error) {
 	if c.Err != nil {
-		return ReasonUnreadable, nil
+		return ReasonUnreadable, nil //nolint:nilerr // it is the finding
 	}
 	for _, r := range c.Facts {
 		if len(r.Clear) > maxClear && b.selects(r.Type) {

@@ -43,7 +43,7 @@ func (s *service) call(_ context.Context, batch []int) ([]error, error) {
 // entries are named by their groups; - is none.
 func entries(groups string, bytes int) []awsbatch.Entry {
 	var all []awsbatch.Entry
-	for g := range strings.FieldsSeq(groups) {
+	for g := range strings.SplitSeq(groups, ",") {
 		all = append(all, awsbatch.Entry{Group: strings.TrimPrefix(g, "-"), Bytes: bytes})
 	}
 	return all
@@ -68,14 +68,14 @@ func TestSend(t *testing.T) {
 		calls   string
 		outcome string
 	}{
-		"ten at a time":                                {"- - - - - - - - - - - -", 1, service{}, "[[0 1 2 3 4 5 6 7 8 9] [10 11]]", "++++++++++++"},
-		"256 KiB at a time":                            {"- - -", 100 << 10, service{}, "[[0 1] [2]]", "+++"},
-		"a group is never twice in one call":           {"a a b a", 1, service{}, "[[0 2] [1] [3]]", "++++"},
-		"one that was refused is tried again":          {"- -", 1, service{refuse: map[int]int{0: 2}}, "[[0 1] [0] [0]]", "++"},
-		"what is behind one that was refused waits":    {"a a b", 1, service{refuse: map[int]int{0: 1}}, "[[0 2] [0] [1]]", "+++"},
-		"one that is refused for long is given up":     {"a a b", 1, service{refuse: map[int]int{0: 99}}, "[[0 2] [0] [0] [0] [0]]", "--+"},
-		"one that is refused for good is tried once":   {"a a b", 1, service{gone: map[int]error{0: gone}}, "[[0 2]]", "--+"},
-		"what is larger than a call is not even tried": {"a a", 300 << 10, service{}, "[]", "--"},
+		"ten at a time":                                {"-,-,-,-,-,-,-,-,-,-,-,-", 1, service{}, "[[0 1 2 3 4 5 6 7 8 9] [10 11]]", "++++++++++++"},
+		"256 KiB at a time":                            {"-,-,-", 100 << 10, service{}, "[[0 1] [2]]", "+++"},
+		"a group is never twice in one call":           {"a,a,b,a", 1, service{}, "[[0 2] [1] [3]]", "++++"},
+		"one that was refused is tried again":          {"-,-", 1, service{refuse: map[int]int{0: 2}}, "[[0 1] [0] [0]]", "++"},
+		"what is behind one that was refused waits":    {"a,a,b", 1, service{refuse: map[int]int{0: 1}}, "[[0 2] [0] [1]]", "+++"},
+		"one that is refused for long is given up":     {"a,a,b", 1, service{refuse: map[int]int{0: 99}}, "[[0 2] [0] [0] [0] [0]]", "--+"},
+		"one that is refused for good is tried once":   {"a,a,b", 1, service{gone: map[int]error{0: gone}}, "[[0 2]]", "--+"},
+		"what is larger than a call is not even tried": {"a,a", 300 << 10, service{}, "[]", "--"},
 	} {
 		t.Run(sentence, func(t *testing.T) {
 			t.Parallel()
@@ -95,7 +95,7 @@ func TestSend(t *testing.T) {
 func TestWhatWasNotTriedMayBeTriedAgain(t *testing.T) {
 	t.Parallel()
 	s := service{gone: map[int]error{0: fault.New(fault.Invalid, "bad", "It is bad.")}}
-	errs := awsbatch.Send(t.Context(), entries("a a", 1), s.call)
+	errs := awsbatch.Send(t.Context(), entries("a,a", 1), s.call)
 	if !fault.KindOf(errs[0]).Permanent() || fault.KindOf(errs[1]).Permanent() {
 		t.Errorf("errors = %v, want one for good and one for now", errs)
 	}
@@ -104,7 +104,7 @@ func TestWhatWasNotTriedMayBeTriedAgain(t *testing.T) {
 func TestACallThatFailsEndsIt(t *testing.T) {
 	t.Parallel()
 	calls := 0
-	errs := awsbatch.Send(t.Context(), entries("- - - - - - - - - - -", 1), func(context.Context, []int) ([]error, error) {
+	errs := awsbatch.Send(t.Context(), entries("-,-,-,-,-,-,-,-,-,-,-", 1), func(context.Context, []int) ([]error, error) {
 		calls++
 		return nil, errBusy
 	})

@@ -282,7 +282,7 @@ func TestInvokingDirectly(t *testing.T) {
 	if out, err := h(t.Context(), []byte(`{"name":"ada"}`)); err != nil || string(out) != `"hello ada"` {
 		t.Errorf("answer = %s, %v", out, err)
 	}
-	if _, err := h(t.Context(), []byte(`{"nmae":"ada"}`)); err == nil {
+	if _, err := h(t.Context(), []byte(`{"title":"ada"}`)); err == nil {
 		t.Error("a member that is not known was taken")
 	}
 }

@@ -127,13 +127,13 @@ func TestFaultsOfTheBus(t *testing.T) {
 		calls   []int  // entries of each call
 		want    string // of the two facts: taken, later or never
 	}{
-		"one entry fails and is put again":        {[]any{[]string{"", "InternalFailure"}}, []int{2, 1}, "taken taken"},
-		"one entry is throttled for long":         {[]any{[]string{"ThrottlingException", ""}, []string{"ThrottlingException"}, []string{"ThrottlingException"}, []string{"ThrottlingException"}, []string{"ThrottlingException"}}, []int{2, 1, 1, 1, 1}, "later taken"},
-		"one entry is malformed":                  {[]any{[]string{"MalformedDetail", ""}}, []int{2}, "never taken"},
-		"a call fails once":                       {[]any{http.StatusInternalServerError}, []int{2, 2}, "taken taken"},
-		"an answer is lost":                       {[]any{errors.New("connection reset by peer"), errors.New("EOF")}, []int{2, 2, 2}, "taken taken"},
-		"the call fails for ever":                 {[]any{500, 500, 500, 500, 500, 500}, []int{2, 2, 2, 2, 2, 2}, "later later"},
-		"there are answers missing in the answer": {[]any{[]string{""}}, []int{2}, "later later"},
+		"one entry fails and is put again":        {[]any{[]string{"", "InternalFailure"}}, []int{2, 1}, "taken, taken"},
+		"one entry is throttled for long":         {[]any{[]string{"ThrottlingException", ""}, []string{"ThrottlingException"}, []string{"ThrottlingException"}, []string{"ThrottlingException"}, []string{"ThrottlingException"}}, []int{2, 1, 1, 1, 1}, "later, taken"},
+		"one entry is malformed":                  {[]any{[]string{"MalformedDetail", ""}}, []int{2}, "never, taken"},
+		"a call fails once":                       {[]any{http.StatusInternalServerError}, []int{2, 2}, "taken, taken"},
+		"an answer is lost":                       {[]any{errors.New("connection reset by peer"), errors.New("EOF")}, []int{2, 2, 2}, "taken, taken"},
+		"the call fails for ever":                 {[]any{500, 500, 500, 500, 500, 500}, []int{2, 2, 2, 2, 2, 2}, "later, later"},
+		"there are answers missing in the answer": {[]any{[]string{""}}, []int{2}, "later, later"},
 	} {
 		t.Run(sentence, func(t *testing.T) {
 			t.Parallel()
@@ -167,14 +167,14 @@ func told(errs []error) string {
 			words[i] = "later"
 		}
 	}
-	return strings.Join(words, " ")
+	return strings.Join(words, ", ")
 }
 
 func TestAnEventThatIsTooLargeIsNotPut(t *testing.T) {
 	t.Parallel()
 	var s script
 	errs := bus(&s).Put(t.Context(), eventbus.Event{Type: "a", Detail: make([]byte, 256<<10)}, eventbus.Event{Type: "b", Detail: []byte("{}")})
-	if told(errs) != "never taken" || len(s.got) != 1 || len(s.got[0]) != 1 {
+	if told(errs) != "never, taken" || len(s.got) != 1 || len(s.got[0]) != 1 {
 		t.Errorf("errors = %v after %q, want the second put alone", errs, s.got)
 	}
 }

@@ -32,7 +32,7 @@ type queue struct {
 	taken  []string
 }
 
-type entry struct{ Id, MessageBody, MessageGroupId, MessageDeduplicationId string } //nolint:revive // as SQS names them
+type entry struct{ Id, MessageBody, MessageGroupId, MessageDeduplicationId string }
 
 func (q *queue) RoundTrip(r *http.Request) (*http.Response, error) {
 	body, err := io.ReadAll(r.Body)

@@ -36,8 +36,12 @@ func NewTracer(client *http.Client, endpoint, function, version, stack string, n
 	return &Tracer{now: now, exporter: &exporter{
 		client: client, url: strings.TrimRight(endpoint, "/") + "/v1/traces",
 		resource: keyValues([]Attr{
-			{"service.namespace", "handoff"}, {"service.name", "handoff-" + function}, {"service.version", version},
-			{"deployment.environment.name", stack}, {"faas.name", function}, {"cloud.provider", "aws"},
+			{"service.namespace", "handoff"},
+			{"service.name", "handoff-" + function},
+			{"service.version", version},
+			{"deployment.environment.name", stack},
+			{"faas.name", function},
+			{"cloud.provider", "aws"},
 		}),
 	}}
 }
