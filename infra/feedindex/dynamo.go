@@ -18,12 +18,17 @@ import (
 	"handoff/infra/awsfault"
 )
 
-// dynamo is a table of DynamoDB with the keys p and o (text); b holds the data,
-// and ttl the second after which the row may go.
-type dynamo struct {
+// DynamoDB is a table of DynamoDB with the keys p and o (text); b holds the
+// data, and ttl the second after which the row may go. Make one with NewTable.
+type DynamoDB struct {
 	db    *dynamodb.Client
 	table string
 }
+
+var _ Table = DynamoDB{}
+
+// NewTable returns the table with a name.
+func NewTable(db *dynamodb.Client, name string) DynamoDB { return DynamoDB{db, name} }
 
 // maxPage is the most rows that a request is told to read.
 const maxPage = 1000
@@ -34,7 +39,7 @@ const (
 )
 
 // Put implements Table.
-func (d dynamo) Put(ctx context.Context, r Row, fresh bool) (bool, error) {
+func (d DynamoDB) Put(ctx context.Context, r Row, fresh bool) (bool, error) {
 	in := &dynamodb.PutItemInput{TableName: &d.table, Item: item(r)}
 	if fresh {
 		in.ConditionExpression = aws.String("attribute_not_exists(" + attrPartition + ")")
@@ -63,7 +68,7 @@ func item(r Row) map[string]types.AttributeValue {
 func text(s string) types.AttributeValue { return &types.AttributeValueMemberS{Value: s} }
 
 // Query implements Table.
-func (d dynamo) Query(ctx context.Context, r Range) iter.Seq2[Row, error] {
+func (d DynamoDB) Query(ctx context.Context, r Range) iter.Seq2[Row, error] {
 	return func(yield func(Row, error) bool) {
 		pages := dynamodb.NewQueryPaginator(d.db, d.input(r))
 		for n := 0; pages.HasMorePages(); {
@@ -81,7 +86,7 @@ func (d dynamo) Query(ctx context.Context, r Range) iter.Seq2[Row, error] {
 	}
 }
 
-func (d dynamo) input(r Range) *dynamodb.QueryInput {
+func (d DynamoDB) input(r Range) *dynamodb.QueryInput {
 	condition, values := attrPartition+" = :p", map[string]types.AttributeValue{":p": text(r.Partition)}
 	switch {
 	case r.From != "" && r.To != "":

@@ -52,7 +52,7 @@ type Index struct {
 // New returns the index in a DynamoDB table that exists, whose keys are p and o
 // (text) and whose attribute ttl expires items.
 func New(db *dynamodb.Client, table string, now func() time.Time) *Index {
-	return Over(dynamo{db, table}, now)
+	return Over(NewTable(db, table), now)
 }
 
 // Over returns the index in a table of any kind.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"maps"
 	"reflect"
 	"testing"
 	"time"
@@ -70,17 +71,7 @@ var feeds = map[string]func(*testing.T, eventlog.Log){
 		})
 		wantGapless(t, feed, 1+16*4)
 	}),
-	"feed: a follower misses nothing while 16 write": withFeed(func(t *testing.T, log eventlog.Log, feed eventlog.Feed) {
-		const writers, each = 16, 150
-		together(t, writers+4, func(i int) error {
-			if i < writers {
-				_, err := Fill(t.Context(), log, newStream(), each, 1+i%3)
-				return err
-			}
-			return follow(t, log, feed, writers*each, i%2 == 0)
-		})
-		wantGapless(t, feed, writers*each)
-	}),
+	followed: following(150),
 	"feed: a connection's history is complete, in order and its own": withFeed(func(t *testing.T, log eventlog.Log, feed eventlog.Feed) {
 		owners := [][2]string{{"a", "x"}, {"a", "y"}, {"b", "x"}, {"a", ""}, {"b", ""}}
 		want := make(map[[2]string][]events.Hash)
@@ -163,6 +154,38 @@ var feeds = map[string]func(*testing.T, eventlog.Log){
 			t.Errorf("Wait = %v, want %v", err, context.Canceled)
 		}
 	},
+}
+
+// followed is the one test of which there is a short form.
+const followed = "feed: a follower misses nothing while 16 write"
+
+// RunFeed is Run for the feed alone, of a log that passes the rest without it
+// and takes milliseconds for each fact.
+func RunFeed(t *testing.T, open func(t *testing.T) eventlog.Log) {
+	t.Helper()
+	short := maps.Clone(feeds)
+	short[followed] = following(6)
+	for sentence, test := range short {
+		t.Run(sentence, func(t *testing.T) {
+			t.Parallel()
+			test(t, open(t))
+		})
+	}
+}
+
+// following has 16 write as many facts each while others read.
+func following(each int) func(*testing.T, eventlog.Log) {
+	return withFeed(func(t *testing.T, log eventlog.Log, feed eventlog.Feed) {
+		const writers = 16
+		together(t, writers+4, func(i int) error {
+			if i < writers {
+				_, err := Fill(t.Context(), log, newStream(), each, 1+i%3)
+				return err
+			}
+			return follow(t, log, feed, writers*each, i%2 == 0)
+		})
+		wantGapless(t, feed, writers*each)
+	})
 }
 
 // withFeed runs a test on logs that have a feed.
