@@ -1,0 +1,178 @@
+package simulation
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"handoff/domain/fault"
+	"handoff/infra/microsoft/simulation/clock"
+	"handoff/infra/microsoft/simulation/tenants"
+	"handoff/infra/microsoft/simulation/wire"
+)
+
+// The names of the hosts, as a Fault names them.
+const (
+	Login = "login" // login.microsoftonline.com and login.botframework.com
+	Graph = "graph" // graph.microsoft.com
+)
+
+// Config is a cloud as it is at the start.
+type Config struct {
+	// Clock is the time of everything in it.
+	Clock clock.Clock
+	// Log takes what people may want to know; nil: nothing is logged.
+	Log *slog.Logger
+	// Lag is how long what Entra creates is not seen by everybody.
+	Lag time.Duration
+	// TokenLifetime is how long access tokens are valid; 0 means an hour.
+	TokenLifetime time.Duration
+	// Tenants are the organisations' directories.
+	Tenants []tenants.Tenant
+}
+
+// Cloud is the fake. It is safe for concurrent use; make it with New and start
+// it once.
+type Cloud struct {
+	Config
+	script    *wire.Script
+	directory *tenants.Directory
+}
+
+// New returns a cloud. It fails with cloud-invalid where what it is to be made
+// of contradicts itself.
+func New(c Config) (*Cloud, error) {
+	if c.Log == nil {
+		c.Log = slog.New(slog.DiscardHandler)
+	}
+	return &Cloud{
+		Config: c, script: wire.NewScript(c.Clock),
+		directory: tenants.New(tenants.Options{Clock: c.Clock, Lag: c.Lag, Lifetime: c.TokenLifetime}, c.Tenants...),
+	}, nil
+}
+
+// host is one server of the cloud.
+type host struct {
+	name     string
+	shape    wire.Shape
+	handler  http.Handler
+	audience string // of the tokens that it takes, if any
+	url      *string
+}
+
+// URLs are where the hosts of a running cloud listen, without a slash at the end.
+type URLs struct {
+	Login, Graph string
+}
+
+// Running is a started cloud. It is safe for concurrent use.
+type Running struct {
+	*Cloud
+	URLs URLs
+
+	wg   sync.WaitGroup
+	mu   sync.Mutex
+	errs []error
+}
+
+func (c *Cloud) hosts(u *URLs) []host {
+	return []host{
+		{Login, c.directory.LoginShape, c.directory.Login(), "", &u.Login},
+		{Graph, c.directory.GraphShape, c.directory.Graph(), tenants.Graph, &u.Graph},
+	}
+}
+
+// Start serves every host on a port of its own on 127.0.0.1, until ctx ends.
+func (c *Cloud) Start(ctx context.Context) (*Running, error) {
+	r := &Running{Cloud: c}
+	hosts := c.hosts(&r.URLs)
+	listeners := make([]net.Listener, 0, len(hosts))
+	for _, h := range hosts {
+		l, err := new(net.ListenConfig).Listen(ctx, "tcp", "127.0.0.1:0")
+		if err != nil {
+			for _, open := range listeners {
+				_ = open.Close()
+			}
+			return nil, fmt.Errorf("listen for host %s: %w", h.name, err)
+		}
+		listeners = append(listeners, l)
+		*h.url = "http://" + l.Addr().String()
+		if h.audience != "" {
+			c.directory.Serve(h.audience, *h.url)
+		}
+	}
+	for i, h := range hosts {
+		r.serve(ctx, listeners[i], c.script.Wrap(h.name, h.shape, h.handler))
+	}
+	return r, nil
+}
+
+// serve answers on a listener until ctx ends.
+func (r *Running) serve(ctx context.Context, l net.Listener, h http.Handler) {
+	s := &http.Server{
+		Handler: h, ReadHeaderTimeout: 10 * time.Second, ErrorLog: slog.NewLogLogger(r.Log.Handler(), slog.LevelError),
+		BaseContext: func(net.Listener) context.Context { return ctx },
+	}
+	stop := context.AfterFunc(ctx, func() { r.failed(s.Close()) })
+	r.wg.Go(func() {
+		defer stop()
+		if err := s.Serve(l); !errors.Is(err, http.ErrServerClosed) {
+			r.failed(fmt.Errorf("serve %s: %w", l.Addr(), err))
+		}
+	})
+}
+
+func (r *Running) failed(err error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if err != nil {
+		r.errs = append(r.errs, err)
+	}
+}
+
+// Wait returns when every host has stopped, with what went wrong.
+func (r *Running) Wait() error {
+	r.wg.Wait()
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return errors.Join(r.errs...)
+}
+
+// Fault is one misbehaviour of a host; see its fields.
+type Fault = wire.Fault
+
+// Call is a request that a host was asked.
+type Call = wire.Call
+
+// Inject adds a fault to the script. It fails with fault-invalid.
+func (c *Cloud) Inject(f Fault) error {
+	if !slices.Contains(c.names(), f.Host) {
+		return fault.Newf(fault.Unprocessable, "fault-invalid", "There is no host %q; there are %s.", f.Host, strings.Join(c.names(), ", "))
+	}
+	return c.script.Inject(f)
+}
+
+// ClearFaults forgets all faults.
+func (c *Cloud) ClearFaults() { c.script.Clear() }
+
+// Calls returns the last 10,000 requests that a host was asked, earliest
+// first; of all hosts where host is empty.
+func (c *Cloud) Calls(host string) []Call { return c.script.Calls(host) }
+
+// RotateKeys makes the Bot Connector sign with a new key from now on. The old
+// one stays published until the next rotation.
+func (c *Cloud) RotateKeys() error { return c.directory.Bots().Rotate() }
+
+func (c *Cloud) names() (all []string) {
+	for _, h := range c.hosts(new(URLs)) {
+		all = append(all, h.name)
+	}
+	return all
+}
