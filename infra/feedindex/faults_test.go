@@ -87,6 +87,7 @@ type weather struct {
 	writers []*feedindex.Writer
 	waiting []stored // not told yet
 
+	mu                 sync.Mutex
 	tellings, failures int
 }
 
@@ -149,10 +150,9 @@ func (w *weather) tell(batch []stored) {
 
 // fail returns what happens to a put: it fails now and then, but not for ever.
 func (w *weather) fail(tries int) func(feedindex.Row) error {
-	var mu sync.Mutex
 	return func(feedindex.Row) error {
-		mu.Lock()
-		defer mu.Unlock()
+		w.mu.Lock()
+		defer w.mu.Unlock()
 		if tries > 3 || !w.one(6, "fail") {
 			return nil
 		}

@@ -74,8 +74,8 @@ func (p *packer) owner(o owner) uint64 {
 }
 
 func (p *packer) add(e *Entry) {
-	bits, b := bitsOf(e), append(p.entries, e.Stream[:]...)
-	b = append(b, bits)
+	bits := bitsOf(e)
+	b := append(append(p.entries, e.Stream[:]...), bits)
 	b = binary.AppendUvarint(b, uint64(e.Position-p.end))
 	b = binary.AppendUvarint(b, p.owner(owner{e.Tenant, e.Connection, e.Kind}))
 	b = binary.AppendUvarint(b, uint64(e.Version))

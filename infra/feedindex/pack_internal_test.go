@@ -56,7 +56,7 @@ func TestEntriesComeBackAsTheyWerePacked(t *testing.T) {
 func TestWhatWasNotPackedIsRefused(t *testing.T) {
 	t.Parallel()
 	whole := pack(time.UnixMilli(1), []Entry{{Position: 1, Version: 1, Facts: 1, Tenant: "default", Marks: Marks{Moved: "bot-2"}}})
-	for n := range len(whole) {
+	for n := range whole {
 		if s, err := unpack(whole[:n]); err == nil && len(s.Entries) > 0 {
 			t.Errorf("the first %d of %d bytes are %+v", n, len(whole), s)
 		}

@@ -22,6 +22,12 @@ type indexed struct {
 	add     chan<- told
 }
 
+// logOfCommits is a log that can be indexed.
+type logOfCommits interface {
+	eventlog.Log
+	feedindex.Commits
+}
+
 type told struct {
 	commit eventlog.Commit
 	done   chan<- error
@@ -29,10 +35,7 @@ type told struct {
 
 // index returns the log with its feed. Commits that are appended at the same
 // time come in one batch.
-func index(t *testing.T, log interface {
-	eventlog.Log
-	feedindex.Commits
-}, table feedindex.Table) indexed {
+func index(t *testing.T, log logOfCommits, table feedindex.Table) indexed {
 	t.Helper()
 	x := feedindex.Over(table, time.Now)
 	w := x.Writer(log, events.Register())

@@ -110,7 +110,7 @@ func wanted(q listing.EscalationQuery, s listing.Streams) func(feedindex.Entry) 
 		}
 		begins := e.Raised && (q.Connection == "" || q.Connection == e.Connection)
 		arrives := q.Connection != "" && e.Moved == q.Connection && e.Connection != q.Connection
-		return (begins || arrives) && !(onlyOpen(q.Status) && ended[k])
+		return (begins || arrives) && (!ended[k] || !onlyOpen(q.Status))
 	}
 }
 
@@ -186,7 +186,7 @@ func rowOf(h events.Header, w conversation.View) escalation {
 		Priority: w.Priority, Reason: w.Raised.Reason, Topic: w.Raised.Topic, Language: w.Raised.Language, Channel: w.Raised.Channel,
 		RaisedAt: w.RaisedAt, Deadline: w.Deadline, Code: w.Code, Erased: w.Erased, Stream: h.Stream,
 	}}
-	if by := w.Escalation.Connection; by != "" && by != h.Connection {
+	if by := w.Connection; by != "" && by != h.Connection {
 		e.RoutedBy, e.moved = by, w.RoutedAt
 	}
 	return e
