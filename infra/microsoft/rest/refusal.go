@@ -1,0 +1,63 @@
+package rest
+
+import (
+	"encoding/json"
+	"net/http"
+	"strconv"
+	"time"
+
+	"handoff/domain/fault"
+)
+
+const maxMessage = 500
+
+// refusal reads an answer that is no success.
+func (c *Client) refusal(resp *http.Response, body []byte) error {
+	k, code, says := meaning(resp.StatusCode)
+	r := &RefusedError{Status: resp.StatusCode}
+	var told struct {
+		Error struct {
+			Code    string `json:"code"`
+			Message string `json:"message"`
+		} `json:"error"`
+	}
+	if json.Unmarshal(body, &told) == nil {
+		r.Code, r.Message = told.Error.Code, told.Error.Message[:min(len(told.Error.Message), maxMessage)]
+	}
+	f := c.Fault(k, code, "%s", says).Because(r)
+	f.RetryAfter = c.retryAfter(resp.Header.Get("Retry-After"))
+	return f
+}
+
+func meaning(status int) (k fault.Kind, code, says string) {
+	switch status {
+	case http.StatusUnauthorized:
+		return fault.Forbidden, "token-refused", "does not accept our token."
+	case http.StatusForbidden:
+		return fault.Forbidden, "forbidden", "does not permit this."
+	case http.StatusNotFound, http.StatusGone:
+		return fault.NotFound, "not-found", "does not know this."
+	case http.StatusConflict:
+		return fault.Conflict, "conflict", "has this in another state."
+	case http.StatusRequestEntityTooLarge:
+		return fault.TooLarge, "too-large", "finds this too large."
+	case http.StatusTooManyRequests:
+		return fault.RateLimited, "rate-limited", "asks us to slow down."
+	}
+	if status >= http.StatusInternalServerError {
+		return fault.Unavailable, "unavailable", "failed at this."
+	}
+	return fault.Unprocessable, "refused", "refused this with status " + strconv.Itoa(status) + "."
+}
+
+// retryAfter reads seconds or a date (RFC 9110 §10.2.3), 0 for neither.
+func (c *Client) retryAfter(value string) time.Duration {
+	const most = 365 * 24 * 3600
+	if seconds, err := strconv.ParseUint(value, 10, 32); err == nil {
+		return time.Duration(min(seconds, most)) * time.Second
+	}
+	if at, err := http.ParseTime(value); err == nil && c.Now != nil {
+		return max(0, at.Sub(c.Now()))
+	}
+	return 0
+}
