@@ -16,6 +16,7 @@ import (
 	"testing"
 	"time"
 
+	lambdaevents "github.com/aws/aws-lambda-go/events"
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/lambda"
@@ -161,10 +162,7 @@ func (s *stack) readRouted(t *testing.T) {
 	}); err != nil {
 		t.Fatalf("nothing came into the queue for consumers: %v", err)
 	}
-	var event struct {
-		DetailType string `json:"detail-type"`
-		Source     string
-	}
+	var event lambdaevents.EventBridgeEvent
 	if err := json.Unmarshal([]byte(body), &event); err != nil || event.DetailType != "handoff.escalation.routed.v1" || event.Source != "handoff" {
 		t.Errorf("the queue for consumers has %s", body)
 	}

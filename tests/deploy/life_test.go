@@ -167,7 +167,7 @@ func (s *stack) nothingFailed(t *testing.T) {
 		}
 		cancel()
 	}
-	for _, line := range strings.Split(s.log.String(), "\n") {
+	for line := range strings.SplitSeq(s.log.String(), "\n") {
 		if slices.ContainsFunc([]string{"AccessDenied", "not authorized"}, func(text string) bool { return strings.Contains(line, text) }) {
 			t.Error(line)
 		}

@@ -126,13 +126,11 @@ func TestBillsCountTheTemplate(t *testing.T) {
 		"function_mb":           at[int](d.object, "Globals", "Function", "MemorySize"),
 		"deliver_conversations": 10 * at[int](d.object, "Parameters", "DeliverConcurrency", "Default"),
 	} {
-		got := 0.0
+		counted := in.Assume
 		if name == "deliver_conversations" {
-			got = in.Quota(name).Value
-		} else {
-			got = in.Assume(name)
+			counted = func(name string) float64 { return in.Quota(name).Value }
 		}
-		if got != float64(want) {
+		if got := counted(name); got != float64(want) {
 			t.Errorf("bills count %s as %g, the template has %d", name, got, want)
 		}
 	}

@@ -97,6 +97,7 @@ const (
 	Table     Part = "table"     // DynamoDB until the escalation is delivered
 	Delivered Part = "delivered" // everything else until then
 	Reported  Part = "reported"  // what the hub's reports add
+	Told      Part = "told"      // what it adds that the agent desk is told of those
 	Stored    Part = "stored"    // what a month of keeping it costs
 	Fixed     Part = "fixed"     // what is paid without any escalation
 )
@@ -117,6 +118,7 @@ func (in Inputs) Month(escalations float64) []Line {
 	m.table()
 	m.delivered()
 	m.reported()
+	m.told()
 	m.fixed()
 	return m.lines
 }

@@ -20,8 +20,9 @@ func (m *month) each(part Part, service, what, price string, quantity float64) {
 	m.add(part, service, what, price, quantity*m.n)
 }
 
-// commits is how many commits an escalation's life has.
-func (m *month) commits() float64 { return 2 + m.Assume("reports") }
+// commits is how many commits an escalation's life has: its beginning, the
+// reports, and a delivery of each.
+func (m *month) commits() float64 { return 2 * (1 + m.Assume("reports")) }
 
 // batch returns how many records a reader of the log's stream gets at once: what
 // came in since it last looked, at least one.
@@ -87,7 +88,21 @@ func (m *month) reported() {
 	m.invoke(Reported, "publisher and indexer", n*readers, m.Assume("function_mb"), m.Assume("batch_ms"))
 	m.each(Reported, "SQS", "facts to deliver", "sqs_fifo", n*(1/min(10, m.batch(m.Assume("poll_hz"), 100))+2/m.received()))
 	m.invoke(Reported, "deliver", n/m.received(), m.Assume("function_mb"), m.Assume("plan_ms")*m.received())
+	m.each(Reported, "EventBridge", "reports, for other systems", "bus_event", n*m.Assume("bus_events"))
 	m.logs(Reported, n, 2*n)
+}
+
+// told is what it adds that the endpoint takes every event, as it does unless its
+// plan says which: the hub's reports come back to the agent desk.
+func (m *month) told() {
+	n := m.Assume("reports")
+	m.each(Told, "DynamoDB", "attempted and delivered, of reports", "dynamodb_write", n*m.Assume("delivery_units"))
+	m.each(Told, "DynamoDB", "lists and feed, of those", "dynamodb_write", n*m.indexUnits())
+	m.each(Told, "DynamoDB", "reads", "dynamodb_read", n*(m.Assume("delivery_reads")-m.Assume("plan_reads")))
+	readers := 1/m.batch(m.Assume("poll_hz"), 100) + 1/m.batch(1, 1000)
+	m.invoke(Told, "publisher and indexer", n*readers, m.Assume("function_mb"), m.Assume("batch_ms"))
+	m.each(Told, "Lambda", "deliver, time", "lambda_time", n/m.received()*m.Assume("function_mb")/1024*m.Assume("endpoint_ms")/1000)
+	m.each(Told, "Internet", "thin events to the agent desk", "egress", n*m.Assume("thin_bytes")/1e9)
 }
 
 // invoke adds invocations, with what they take, for each escalation.

@@ -34,6 +34,7 @@ func (in Inputs) Report(w io.Writer) error {
 	}
 	perMillion("**raised, routed, delivered**", func(b []Line) float64 { return Sum(b, Table, Delivered) })
 	perMillion("two reports of the hub", func(b []Line) float64 { return Sum(b, Reported) })
+	perMillion("those delivered, too", func(b []Line) float64 { return Sum(b, Told) })
 	perMillion("a month of keeping it", func(b []Line) float64 { return Sum(b, Stored) })
 	r.line("\nWrite units of an escalation's life with 20 turns:\n")
 	r.units(bills, sizes)

@@ -31,25 +31,28 @@ type Plan struct {
 	Uses       []Use   // the tightest first
 }
 
+// commits is how many commits an escalation's life has: its beginning, the
+// reports, and a delivery of each.
+func commits(in bill.Inputs) float64 { return 2 * (1 + in.Assume("reports")) }
+
 // headroom is the share of a partition that is planned with: load is spread by
 // chance, not evenly.
 const headroom = 0.7
 
 // For makes the plan for a rate.
 func For(in bill.Inputs, rate float64) Plan {
-	commits := 2 + in.Assume("reports")
-	logUnits := rate * (in.Assume("raise_units") + in.Assume("delivery_units") + in.Assume("reports")*in.Assume("report_units"))
+	commits := commits(in)
+	logUnits := rate * (in.Assume("raise_units") + (1+in.Assume("reports"))*in.Assume("delivery_units") + in.Assume("reports")*in.Assume("report_units"))
 	p := Plan{Rate: rate, LogUnits: logUnits, Partitions: math.Ceil(logUnits / headroom / in.Quota("partition_units").Value)}
 	p.Month = bill.Sum(in.Month(rate * bill.Seconds))
-	working := rate * (in.Assume("endpoint_ms") + in.Assume("deliver_ms")) / 1000
-	planning := rate * in.Assume("reports") * in.Assume("plan_ms") / 1000
-	delivering := (working + planning) / 10
+	working := rate * (1 + in.Assume("reports")) * (in.Assume("endpoint_ms") + in.Assume("deliver_ms")) / 1000
 	shards := p.Partitions
 	p.Functions = rate*(in.Assume("webhook_ms")+in.Assume("reports")*in.Assume("api_ms")+in.Assume("bus_ms")/10)/1000 +
-		2*shards*min(1, rate*commits/shards/100*in.Assume("batch_ms")/1000) + delivering
+		2*shards*min(1, rate*commits/shards/100*in.Assume("batch_ms")/1000) + working/10
 	need := func(name string, needs float64) {
 		p.Uses = append(p.Uses, Use{in.Quota(name), needs})
 	}
+	busEvents := 1 + (1+in.Assume("reports"))*in.Assume("bus_events")
 	segments := min(shards, rate*commits)
 	need("partition_units", logUnits/p.Partitions)
 	need("table_units", logUnits)
@@ -59,9 +62,9 @@ func For(in bill.Inputs, rate float64) Plan {
 	need("feed_segments", segments)
 	need("api_requests", rate*(1+in.Assume("reports")))
 	need("concurrency", p.Functions)
-	need("deliver_conversations", working+planning)
-	need("bus_puts", rate*(1+in.Assume("bus_events"))/min(10, max(1, rate*commits/shards/in.Assume("poll_hz"))))
-	need("bus_targets", rate*(1+in.Assume("bus_events")))
+	need("deliver_conversations", working)
+	need("bus_puts", rate*busEvents/min(10, max(1, rate*commits/shards/in.Assume("poll_hz"))))
+	need("bus_targets", rate*busEvents)
 	need("fifo_requests", rate*(1+in.Assume("reports"))/min(10, max(1, rate*commits/shards/in.Assume("poll_hz"))))
 	// An instance lives for an hour or two, and a flood starts all of them
 	// within ten seconds.

@@ -47,8 +47,8 @@ func TestReport(t *testing.T) {
 func TestPlan(t *testing.T) {
 	t.Parallel()
 	p := capacity.For(inputs(t), 1000)
-	if p.LogUnits != 7000 || p.Partitions != 10 {
-		t.Errorf("1,000 a second write %g units a second to %g partitions, want 7000 and 10", p.LogUnits, p.Partitions)
+	if p.LogUnits != 9000 || p.Partitions != 13 {
+		t.Errorf("1,000 a second write %g units a second to %g partitions, want 9000 and 13", p.LogUnits, p.Partitions)
 	}
 	for i, u := range p.Uses {
 		if tight := u.Quota.Name == "new_table_units"; tight != (u.Share() > 1) {
@@ -70,11 +70,11 @@ func TestSimulation(t *testing.T) {
 			t.Errorf("at 1,000 a second, %s: %+v", w.Stage, w)
 		}
 	}
-	if err := in.Set("deliver_conversations", 90); err != nil { // half of what 1,000 a second need
+	if err := in.Set("deliver_conversations", 210); err != nil { // half of what 1,000 a second need
 		t.Fatal(err)
 	}
 	for _, w := range capacity.Simulate(in, capacity.For(in, 1000), 1) {
-		if want := 2000.0; w.Stage == "deliver: conversations at once" && math.Abs(w.Behind-want) > want/50 {
+		if want := 3000.0; w.Stage == "deliver: conversations at once" && math.Abs(w.Behind-want) > want/50 {
 			t.Errorf("with half the concurrency it falls behind by %g commits a second, want %g", w.Behind, want)
 		}
 	}

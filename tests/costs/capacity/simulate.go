@@ -69,15 +69,15 @@ func (s *stage) wait() Wait {
 // as the plan has and with the quotas of bill.Inputs, and tells how long commits
 // wait in front of the worst lane of each stage.
 func Simulate(in bill.Inputs, p Plan, seed uint64) []Wait {
-	r := rand.New(rand.NewPCG(seed, 0)) //nolint:gosec // it is a simulation
-	commits := 2 + in.Assume("reports")
+	r := rand.New(rand.NewPCG(seed, 0))
+	commits := commits(in)
 	shards := int(p.Partitions)
 	batch := 100 / (in.Assume("batch_ms") / 1000)
 	log := &stage{name: "log: write units of a partition", lanes: shards, rate: in.Quota("partition_units").Value, units: p.LogUnits / p.Rate / commits}
 	table := &stage{name: "log: write units of the table", lanes: 1, rate: in.Quota("table_units").Value, units: log.units}
 	publisher := &stage{name: "publisher: batches of a shard", lanes: shards, rate: batch, units: 1}
 	feed := &stage{name: "indexer: the one feed", lanes: 1, rate: in.Quota("feed_units").Value * 1024 / in.Assume("feed_bytes"), units: 1}
-	busy := (in.Assume("endpoint_ms") + in.Assume("deliver_ms") + in.Assume("reports")*in.Assume("plan_ms")) / 1000 / commits
+	busy := (in.Assume("endpoint_ms") + in.Assume("deliver_ms")) / 1000 / 2 // every other commit is a delivery
 	deliver := &stage{name: "deliver: conversations at once", lanes: 1, rate: in.Quota("deliver_conversations").Value, units: busy}
 	for range steps {
 		stored := log.take(r, table.take(r, p.Rate*commits*step))
