@@ -30,6 +30,7 @@ type Handler struct {
 // Handle takes a batch of changes in. If it fails all of the batch must come
 // again. What can't be read is left out and said so: other streams go on, and
 // the feed takes it in with the next commit of its stream once it can be read.
+// What was imported is for whoever imports it, in the order that it had.
 func (h *Handler) Handle(ctx context.Context, batch []eventlog.Change) (failed string, err error) {
 	batch = slices.DeleteFunc(slices.Clone(batch), func(c eventlog.Change) bool { return c.Imported })
 	leftOut, err := h.Index.Add(ctx, batch)

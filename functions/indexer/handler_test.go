@@ -24,12 +24,13 @@ func (x *index) Add(_ context.Context, batch []eventlog.Change) ([]error, error)
 	return x.leftOut, x.err
 }
 
-func TestABatchIsAddedWhole(t *testing.T) {
+func TestABatchIsAddedButForWhatWasImported(t *testing.T) {
 	t.Parallel()
 	x := &index{}
 	h := &indexer.Handler{Index: x}
-	failed, err := h.Handle(t.Context(), []eventlog.Change{{Sequence: "1"}, {Sequence: "2"}})
-	if err != nil || failed != "" || len(x.batches) != 1 || len(x.batches[0]) != 2 {
+	batch := []eventlog.Change{{Sequence: "1"}, {Sequence: "2", Imported: true}, {Sequence: "3"}}
+	failed, err := h.Handle(t.Context(), batch)
+	if err != nil || failed != "" || len(x.batches) != 1 || len(x.batches[0]) != 2 || x.batches[0][1].Sequence != "3" || batch[1].Sequence != "2" {
 		t.Errorf("Handle = %q, %v after %v", failed, err, x.batches)
 	}
 }

@@ -70,9 +70,9 @@ func text(s string) types.AttributeValue { return &types.AttributeValueMemberS{V
 // Query implements Table.
 func (d DynamoDB) Query(ctx context.Context, r Range) iter.Seq2[Row, error] {
 	return func(yield func(Row, error) bool) {
-		pages := dynamodb.NewQueryPaginator(d.db, d.input(r))
-		for n := 0; pages.HasMorePages(); {
-			page, err := pages.NextPage(ctx)
+		in := d.input(r)
+		for n := 0; ; {
+			page, err := d.db.Query(ctx, in)
 			if err != nil {
 				yield(Row{}, fmt.Errorf("read %s from the index: %w", r.Partition, awsfault.Classify(err)))
 				return
@@ -81,6 +81,12 @@ func (d DynamoDB) Query(ctx context.Context, r Range) iter.Seq2[Row, error] {
 				if n++; !yield(row(m), nil) || n == r.Limit {
 					return
 				}
+			}
+			if in.ExclusiveStartKey = page.LastEvaluatedKey; len(in.ExclusiveStartKey) == 0 {
+				return
+			}
+			if in.Limit != nil { // who reads on may read far
+				in.Limit = aws.Int32(min(2**in.Limit, maxPage))
 			}
 		}
 	}

@@ -23,10 +23,14 @@ func (x *Index) NewestParked(ctx context.Context, tenant string, before int64) i
 	return x.newest(ctx, parkedPartition(tenant), before)
 }
 
+// newestPage is how many rows a list reads at first. Under load one is enough
+// for a page of it.
+const newestPage = 16
+
 // newest yields the entries of a partition that is ordered by position.
 func (x *Index) newest(ctx context.Context, partition string, before int64) iter.Seq2[Entry, error] {
 	return func(yield func(Entry, error) bool) {
-		for e, err := range x.entries(ctx, Range{Partition: partition, To: place(before - 1), Newest: true}) {
+		for e, err := range x.entries(ctx, Range{Partition: partition, To: place(before - 1), Newest: true, Page: newestPage}) {
 			if (err != nil || e.Position < before) && !yield(e, err) {
 				return
 			}

@@ -22,7 +22,7 @@ type Range struct {
 	Newest bool
 	// Limit is how many rows are yielded at most; 0: all.
 	Limit int
-	// Page is how many rows are worth reading at once, where the reader is
+	// Page is how many rows are worth reading at first, where the reader is
 	// likely to stop early; 0: as many as there can be. It changes no answer.
 	Page int
 }
