@@ -193,3 +193,24 @@ func (d document) scheduled() (all []string) {
 	}
 	return all
 }
+
+// Facts on the bus are for functions. Other accounts get a rule only if it says
+// that it wants nothing but routed escalations.
+func TestConsumersSeeRoutedEscalationsOnly(t *testing.T) {
+	t.Parallel()
+	rules := 0
+	each(load(t).resources["Bus"].Properties["Policy"], func(o object) {
+		if !slices.Contains(words(o["Action"]), "events:PutRule") {
+			return
+		}
+		rules++
+		c := at[object](o, "Condition")
+		if word(o["Action"]) != "events:PutRule" || word(at[any](c, "ForAllValues:StringEquals", "events:detail-type")) != "handoff.escalation.routed.v1" ||
+			word(at[any](c, "ForAllValues:StringEquals", "events:source")) != "handoff" || word(at[any](c, "Null", "events:detail-type")) != "false" || word(at[any](c, "Null", "events:source")) != "false" {
+			t.Errorf("consumers may have rules on %v", o)
+		}
+	})
+	if rules != 1 {
+		t.Errorf("%d statements let consumers have rules, want 1", rules)
+	}
+}
