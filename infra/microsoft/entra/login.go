@@ -45,14 +45,13 @@ func (s *Source) request(ctx context.Context) (token string, lifetime time.Durat
 	return t.AccessToken, time.Duration(min(max(t.ExpiresIn, 0), most)) * time.Second, nil
 }
 
-//nolint:gochecknoglobals // an expression that never changes
 var aadsts = regexp.MustCompile(`^AADSTS[0-9]{1,10}`)
 
 // explainLogin makes a fault of a refused token request. It goes by the field
 // error (RFC 6749 §5.2) and shows the vendor's number, which is not to be
 // programmed against (documented: Microsoft Entra authentication error codes).
 // The description is left out: it names applications and tenants.
-func explainLogin(r controlplane.Refusal) error {
+func explainLogin(r controlplane.RefusedError) error {
 	var body struct {
 		Error         string `json:"error"`
 		Description   string `json:"error_description"`
@@ -72,7 +71,6 @@ func explainLogin(r controlplane.Refusal) error {
 	return loginFault(r.Status, body.Error, number).Because(&r)
 }
 
-//nolint:gochecknoglobals // an expression that never changes
 var errorWord = regexp.MustCompile(`^[a-z_]{1,40}$`)
 
 func loginFault(status int, word, number string) *fault.Error {

@@ -33,7 +33,7 @@ func (g *Graph) replicated(ctx context.Context, r controlplane.Request) (control
 	}
 }
 
-func lagging(r controlplane.Refusal) bool {
+func lagging(r controlplane.RefusedError) bool {
 	return r.Status == http.StatusBadRequest && r.Code == "Request_BadRequest" ||
 		r.Status == http.StatusNotFound && r.Code == "Request_ResourceNotFound"
 }

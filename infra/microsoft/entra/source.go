@@ -106,7 +106,6 @@ func NewSource(o controlplane.Options, c Credentials, scope string) (*Source, er
 	return &Source{login: login, credentials: c, scope: scope, now: o.Now}, nil
 }
 
-//nolint:gochecknoglobals // an expression that never changes
 var domainName = regexp.MustCompile(`^[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)+$`)
 
 // tenant returns a tenant as it stands in a path, or nothing.

@@ -54,7 +54,7 @@ type API struct {
 	Deny string // what to do where a permission is missing, as a sentence
 	// Explain makes a fault of an answer that is no success; nil means as
 	// Graph, Resource Manager and Dataverse write them.
-	Explain func(Refusal) error
+	Explain func(RefusedError) error
 }
 
 // Options are for making a client. Base, HTTP and Now are required.

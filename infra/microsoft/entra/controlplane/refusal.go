@@ -13,12 +13,11 @@ import (
 	"handoff/domain/fault"
 )
 
-//nolint:gochecknoglobals // an error to compare with
 var errTooLarge = errors.New("the answer is larger than 16 MiB")
 
-// Refusal is an answer that is no success. It is the cause of the fault that a
+// RefusedError is an answer that is no success. It is the cause of the fault that a
 // call returns; Refused finds it there.
-type Refusal struct {
+type RefusedError struct {
 	API       string // its name
 	Status    int
 	Code      string // of the API's own: Request_ResourceNotFound, 0x80040217
@@ -29,7 +28,7 @@ type Refusal struct {
 
 // Error names status, code and request. The message is in it only with status
 // 400: there it is about the form of what was asked.
-func (r *Refusal) Error() string {
+func (r *RefusedError) Error() string {
 	s := fmt.Sprintf("%s answered %d %s (request %s)", r.API, r.Status, r.Code, r.RequestID)
 	if r.Status == http.StatusBadRequest && r.Message != "" {
 		s += ": " + clip(r.Message, 300)
@@ -38,11 +37,11 @@ func (r *Refusal) Error() string {
 }
 
 // Refused returns the refusal in an error, or an empty one.
-func Refused(err error) Refusal {
-	if r, ok := errors.AsType[*Refusal](err); ok {
+func Refused(err error) RefusedError {
+	if r, ok := errors.AsType[*RefusedError](err); ok {
 		return *r
 	}
-	return Refusal{}
+	return RefusedError{}
 }
 
 // failure makes a fault of a request that did not succeed.
@@ -69,11 +68,11 @@ func (c *Client) unavailable(what string) *fault.Error {
 
 // explain reads the errors of Graph, Resource Manager and Dataverse, which have
 // one form: {"error":{"code","message"}} (documented by each).
-func (api API) explain(r Refusal) error {
+func (api API) explain(r RefusedError) error {
 	return api.classify(r).Because(&r)
 }
 
-func (api API) classify(r Refusal) *fault.Error {
+func (api API) classify(r RefusedError) *fault.Error {
 	is := func(k fault.Kind, code, format string, args ...any) *fault.Error {
 		return fault.Newf(k, api.Code+"-"+code, "%s "+format, append([]any{api.Name}, args...)...)
 	}
@@ -99,7 +98,7 @@ func (api API) classify(r Refusal) *fault.Error {
 
 // permission names what is missing: Dataverse tells the privilege, such as
 // prvReadbot, in its message (community).
-func permission(r Refusal) string {
+func permission(r RefusedError) string {
 	for word := range strings.FieldsSeq(r.Message) {
 		word = strings.Trim(word, ".,;:'\"")
 		if rest, ok := strings.CutPrefix(word, "prv"); ok && rest != "" && len(rest) < 100 && !strings.ContainsFunc(rest, notInName) {
@@ -113,8 +112,8 @@ func notInName(r rune) bool {
 	return r != '_' && (r < '0' || r > '9') && (r < 'a' || r > 'z') && (r < 'A' || r > 'Z')
 }
 
-func refusal(api string, a Answer) Refusal {
-	r := Refusal{API: api, Status: a.Status, Body: a.Body}
+func refusal(api string, a Answer) RefusedError {
+	r := RefusedError{API: api, Status: a.Status, Body: a.Body}
 	var body struct {
 		Error struct{ Code, Message string }
 	}
