@@ -245,8 +245,9 @@ func TestOnlyTheBotOfAConnectionRaisesOnIt(t *testing.T) {
 			t.Errorf("a third key was answered %d %s, want a refusal", status, body)
 		}
 		w.must(http.StatusNoContent, nil, w.admin, "DELETE", "/v1/keys/"+issued.ID, nil)
-		if status, _ := w.call(issued.Token, "POST", path, handoff("a")); status != http.StatusUnauthorized {
-			t.Errorf("a revoked key was answered %d, want 401", status)
-		}
+		w.eventually("a revoked key is refused", func() bool { // on AWS, instances believe what they read for a while
+			status, _ := w.call(issued.Token, "POST", path, handoff("a"))
+			return status == http.StatusUnauthorized
+		})
 	})
 }

@@ -225,16 +225,15 @@ func TestATranscriptAtAPrivateAddressIsNotFetched(t *testing.T) {
 
 func TestATranscriptURLThatRedirectsIsNotFollowed(t *testing.T) {
 	t.Parallel()
-	onBoth(t, func(t *testing.T, w *world) {
-		f := newFiles(t, http.StatusFound, ownForm)
-		c := w.connect("full", "full", rules)
-		w.raise(c, "a", at(f.url))
-		w.eventually("it was asked for", func() bool { return f.count() > 0 })
-		w.settled()
-		if n := w.count("TranscriptStored"); n != 0 {
-			t.Error("the redirect was followed")
-		}
-	})
+	w := start(t)
+	f := newFiles(t, http.StatusFound, ownForm)
+	c := w.connect("full", "full", rules)
+	w.raise(c, "a", at(f.url))
+	w.eventually("it was asked for", func() bool { return f.count() > 0 })
+	w.settled()
+	if n := w.count("TranscriptStored"); n != 0 {
+		t.Error("the redirect was followed")
+	}
 }
 
 func TestATranscriptByURLOfAnActivity(t *testing.T) {

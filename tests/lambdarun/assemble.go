@@ -2,6 +2,7 @@ package lambdarun
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
 	"maps"
 	"strings"
@@ -67,6 +68,16 @@ func (c *Cloud) source(name string, f *Function, event any, plan Plan) error {
 	default:
 		return fmt.Errorf("event %s has a type that is not known here", name)
 	}
+	return nil
+}
+
+// schedule notes what a schedule invokes.
+func (c *Cloud) schedule(name string, properties map[string]any) error {
+	f := c.Functions[c.folders[fmt.Sprint(dig(properties, "Target", "Arn"))]]
+	if f == nil {
+		return errors.New("its target is no function")
+	}
+	c.schedules[name] = schedule{function: f, input: []byte(fmt.Sprint(dig(properties, "Target", "Input")))}
 	return nil
 }
 

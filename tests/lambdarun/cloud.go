@@ -45,15 +45,22 @@ type Cloud struct {
 	Functions map[string]*Function // by folder
 	Proxy     *Proxy               // between functions and the engine
 
-	maker   *maker
-	folders map[string]string // of functions, by their names in the template
-	roles   map[string]Policy
-	sources map[string]source
-	servers []*http.Server
-	stop    context.CancelFunc
-	running sync.WaitGroup
-	mu      sync.Mutex
-	err     error
+	maker     *maker
+	folders   map[string]string // of functions, by their names in the template
+	roles     map[string]Policy
+	sources   map[string]source
+	schedules map[string]schedule
+	servers   []*http.Server
+	stop      context.CancelFunc
+	running   sync.WaitGroup
+	mu        sync.Mutex
+	err       error
+}
+
+// schedule has a function invoked at its times.
+type schedule struct {
+	function *Function
+	input    []byte
 }
 
 // source is what has functions invoked.
@@ -113,7 +120,7 @@ func folder(properties map[string]any) string {
 func Launch(ctx context.Context, plan Plan) (*Cloud, error) {
 	c := &Cloud{
 		Functions: map[string]*Function{}, maker: newMaker(ctx, plan.Engine, plan.Template),
-		folders: map[string]string{}, roles: map[string]Policy{}, sources: map[string]source{},
+		folders: map[string]string{}, roles: map[string]Policy{}, sources: map[string]source{}, schedules: map[string]schedule{},
 	}
 	c.maker.change = plan.Change
 	ctx, c.stop = context.WithCancel(context.WithoutCancel(ctx))
@@ -145,6 +152,9 @@ func (c *Cloud) launch(ctx context.Context, plan Plan) (err error) {
 	maps.Copy(env, plan.Env)
 	plan.Env = env
 	if err := c.each(function, func(name string, p map[string]any) error { return c.function(name, p, plan) }); err != nil {
+		return err
+	}
+	if err := c.each("AWS::Scheduler::Schedule", c.schedule); err != nil {
 		return err
 	}
 	routes, err := c.routes()
@@ -255,15 +265,11 @@ func (c *Cloud) Kill(instance string) {
 
 // Tick does what a schedule of the template does when its time comes.
 func (c *Cloud) Tick(ctx context.Context, schedule string) error {
-	p, err := c.maker.properties(schedule)
-	if err != nil {
-		return fmt.Errorf("tick: %w", err)
+	s, ok := c.schedules[schedule]
+	if !ok {
+		return fmt.Errorf("tick: there is no schedule %s", schedule)
 	}
-	f := c.Functions[c.folders[fmt.Sprint(dig(p, "Target", "Arn"))]]
-	if f == nil {
-		return fmt.Errorf("tick: schedule %s has no function", schedule)
-	}
-	_, err = f.Invoke(ctx, []byte(fmt.Sprint(dig(p, "Target", "Input"))))
+	_, err := s.function.Invoke(ctx, s.input)
 	return err
 }
 

@@ -5,9 +5,11 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"net/http/httputil"
 	"net/url"
+	"slices"
 	"strings"
 	"sync"
 )
@@ -67,20 +69,15 @@ func NewProxy(endpoint string) (*Proxy, error) {
 func (p *Proxy) Met() map[Fault]int {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	out := map[Fault]int{}
-	for f, n := range p.met {
-		out[f] = n
-	}
-	return out
+	return maps.Clone(p.met)
 }
 
-// Denied returns what was not allowed.
-func (p *Proxy) Denied() (all []string) {
+// Denied returns what was not allowed since it was last asked.
+func (p *Proxy) Denied() []string {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	for d := range p.denied {
-		all = append(all, d)
-	}
+	all := slices.Sorted(maps.Keys(p.denied))
+	clear(p.denied)
 	return all
 }
 
