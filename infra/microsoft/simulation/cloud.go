@@ -13,15 +13,20 @@ import (
 	"time"
 
 	"handoff/domain/fault"
+	"handoff/infra/microsoft/simulation/azure"
 	"handoff/infra/microsoft/simulation/clock"
+	"handoff/infra/microsoft/simulation/tables"
 	"handoff/infra/microsoft/simulation/tenants"
 	"handoff/infra/microsoft/simulation/wire"
 )
 
 // The names of the hosts, as a Fault names them.
 const (
-	Login = "login" // login.microsoftonline.com and login.botframework.com
-	Graph = "graph" // graph.microsoft.com
+	Login     = "login"     // login.microsoftonline.com and login.botframework.com
+	Graph     = "graph"     // graph.microsoft.com
+	Azure     = "azure"     // management.azure.com
+	Dataverse = "dataverse" // the Web API of every organisation
+	Discovery = "discovery" // globaldisco.crm.dynamics.com
 )
 
 // Config is a cloud as it is at the start.
@@ -36,6 +41,12 @@ type Config struct {
 	TokenLifetime time.Duration
 	// Tenants are the organisations' directories.
 	Tenants []tenants.Tenant
+	// Bots are the Azure Bots.
+	Bots []azure.Bot
+	// Organisations are the Dataverse environments.
+	Organisations []tables.Organisation
+	// PublishTakes is how long publishing a bot takes.
+	PublishTakes time.Duration
 }
 
 // Cloud is the fake. It is safe for concurrent use; make it with New and start
@@ -44,6 +55,8 @@ type Cloud struct {
 	Config
 	script    *wire.Script
 	directory *tenants.Directory
+	azure     *azure.Manager
+	databases []*tables.Database
 }
 
 // New returns a cloud. It fails with cloud-invalid where what it is to be made
@@ -52,24 +65,35 @@ func New(c Config) (*Cloud, error) {
 	if c.Log == nil {
 		c.Log = slog.New(slog.DiscardHandler)
 	}
-	return &Cloud{
+	cloud := &Cloud{
 		Config: c, script: wire.NewScript(c.Clock),
 		directory: tenants.New(tenants.Options{Clock: c.Clock, Lag: c.Lag, Lifetime: c.TokenLifetime}, c.Tenants...),
-	}, nil
+	}
+	cloud.azure = azure.New(cloud.directory, c.Bots...)
+	for _, o := range c.Organisations {
+		d, err := tables.New(tables.Options{Clock: c.Clock, Directory: cloud.directory, PublishTakes: c.PublishTakes}, o)
+		if err != nil {
+			return nil, fault.New(fault.Unprocessable, "cloud-invalid", "An organisation can't be made.").Because(err)
+		}
+		cloud.databases = append(cloud.databases, d)
+	}
+	return cloud, nil
 }
 
 // host is one server of the cloud.
 type host struct {
 	name     string
+	audience string // of the tokens that it takes, if any
 	shape    wire.Shape
 	handler  http.Handler
-	audience string // of the tokens that it takes, if any
-	url      *string
+	listens  func(url string)
 }
 
 // URLs are where the hosts of a running cloud listen, without a slash at the end.
 type URLs struct {
-	Login, Graph string
+	Login, Graph, Azure, Discovery string
+	// Dataverse has each organisation's address by its id.
+	Dataverse map[string]string
 }
 
 // Running is a started cloud. It is safe for concurrent use.
@@ -83,15 +107,22 @@ type Running struct {
 }
 
 func (c *Cloud) hosts(u *URLs) []host {
-	return []host{
-		{Login, c.directory.LoginShape, c.directory.Login(), "", &u.Login},
-		{Graph, c.directory.GraphShape, c.directory.Graph(), tenants.Graph, &u.Graph},
+	discovery := tables.Discovery(c.directory, c.databases, func(d *tables.Database) string { return u.Dataverse[d.ID] })
+	all := []host{
+		{Login, "", c.directory.LoginShape, c.directory.Login(), func(at string) { u.Login = at }},
+		{Graph, tenants.Graph, c.directory.GraphShape, c.directory.Graph(), func(at string) { u.Graph = at }},
+		{Azure, tenants.Azure, azure.Shape, c.azure.Handler(), func(at string) { u.Azure = at }},
+		{Discovery, tenants.Discovery, tables.Shape, discovery, func(at string) { u.Discovery = at }},
 	}
+	for _, d := range c.databases {
+		all = append(all, host{Dataverse, d.URL, tables.Shape, d.Handler(), func(at string) { u.Dataverse[d.ID] = at }})
+	}
+	return all
 }
 
 // Start serves every host on a port of its own on 127.0.0.1, until ctx ends.
 func (c *Cloud) Start(ctx context.Context) (*Running, error) {
-	r := &Running{Cloud: c}
+	r := &Running{Cloud: c, URLs: URLs{Dataverse: make(map[string]string)}}
 	hosts := c.hosts(&r.URLs)
 	listeners := make([]net.Listener, 0, len(hosts))
 	for _, h := range hosts {
@@ -103,9 +134,9 @@ func (c *Cloud) Start(ctx context.Context) (*Running, error) {
 			return nil, fmt.Errorf("listen for host %s: %w", h.name, err)
 		}
 		listeners = append(listeners, l)
-		*h.url = "http://" + l.Addr().String()
-		if h.audience != "" {
-			c.directory.Serve(h.audience, *h.url)
+		at := "http://" + l.Addr().String()
+		if h.listens(at); h.audience != "" {
+			c.directory.Serve(h.audience, at)
 		}
 	}
 	for i, h := range hosts {
@@ -172,7 +203,20 @@ func (c *Cloud) RotateKeys() error { return c.directory.Bots().Rotate() }
 
 func (c *Cloud) names() (all []string) {
 	for _, h := range c.hosts(new(URLs)) {
-		all = append(all, h.name)
+		if !slices.Contains(all, h.name) {
+			all = append(all, h.name)
+		}
 	}
 	return all
+}
+
+// Organisation returns a Dataverse organisation, to look at and to change as
+// its administrators would; nil where there is none with that id.
+func (c *Cloud) Organisation(id string) *tables.Database {
+	for _, d := range c.databases {
+		if d.ID == id {
+			return d
+		}
+	}
+	return nil
 }

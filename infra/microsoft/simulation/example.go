@@ -1,8 +1,11 @@
 package simulation
 
 import (
+	"handoff/infra/microsoft/simulation/azure"
 	"handoff/infra/microsoft/simulation/clock"
+	"handoff/infra/microsoft/simulation/tables"
 	"handoff/infra/microsoft/simulation/tenants"
+	"handoff/infra/microsoft/simulation/wire"
 )
 
 // What the example cloud is made of. Secrets of a fake are none.
@@ -21,6 +24,37 @@ const (
 	// BystanderID is an application that may do nothing.
 	BystanderID     = "a0000000-0000-4000-8000-000000000003"
 	BystanderSecret = "bystander~secret~of~the~example~000000003"
+
+	// The Azure Bot whose messages Handoff gets.
+	SubscriptionID = "50000000-0000-4000-8000-000000000001"
+	ResourceGroup  = "store"
+	BotName        = "store-relay"
+
+	// The organisations: the shop's, one in America, one that is disabled.
+	StoreOrganisation    = "0c000000-0000-4000-8000-000000000001"
+	AmericanOrganisation = "0c000000-0000-4000-8000-000000000002"
+	ClosedOrganisation   = "0c000000-0000-4000-8000-000000000003"
+
+	// In the shop's organisation: its queues,
+	DefaultQueue = "0e000000-0000-4000-8000-000000000001"
+	RefundsQueue = "0e000000-0000-4000-8000-000000000002"
+	GeneralQueue = "0e000000-0000-4000-8000-000000000003"
+	BotQueue     = "0e000000-0000-4000-8000-000000000004"
+	TestQueue    = "0e000000-0000-4000-8000-000000000005"
+	// its workstream for chats, and the widget on its site,
+	Workstream  = "01000000-0000-4000-8000-000000000001"
+	Widget      = "01000000-0000-4000-8000-000000000002"
+	WidgetAppID = "01000000-0000-4000-8000-000000000003"
+	// the people: Ana has refunds, Ben everything else,
+	Ana = "05000000-0000-4000-8000-000000000001"
+	Ben = "05000000-0000-4000-8000-000000000002"
+	// the security roles,
+	AdministratorRole            = "06000000-0000-4000-8000-000000000001"
+	OmnichannelAdministratorRole = "06000000-0000-4000-8000-000000000002"
+	OmnichannelAgentRole         = "06000000-0000-4000-8000-000000000003"
+	// and the Power Virtual Agents bot.
+	StoreBot       = "b0000000-0000-4000-8000-000000000001"
+	StoreBotSchema = "cr1_storeBot"
 )
 
 // Example returns a cloud with one company in it, a shop in Delft, ready for a
@@ -35,5 +69,39 @@ func Example(c clock.Clock) Config {
 				{ID: BystanderID, Name: "Bystander", Secret: BystanderSecret},
 			}},
 		},
+		Bots: []azure.Bot{{
+			Subscription: SubscriptionID, ResourceGroup: ResourceGroup, Name: BotName, Tenant: TenantID, DisplayName: "Store bot relay",
+			Endpoint: "https://handoff.example/microsoft/messages", ApplicationID: RelayID, Channels: []string{"WebChatChannel"},
+			Contributors: []string{InstallerID},
+		}},
+		Organisations: []tables.Organisation{
+			store(c),
+			empty(AmericanOrganisation, "store-us", "https://store-us.crm.dynamics.com", "NA", false),
+			empty(ClosedOrganisation, "store-old", "https://store-old.crm4.dynamics.com", "EMEA", true),
+		},
+	}
+}
+
+// empty returns an organisation with nothing in it but its administrator.
+func empty(id, name, url, region string, disabled bool) tables.Organisation {
+	return tables.Organisation{
+		ID: id, EnvironmentID: "e" + id[1:], Tenant: TenantID, Name: name, URLName: name, URL: url, Region: region, Disabled: disabled,
+		Rows:  map[string][]tables.Row{"systemusers": {installer()}, "roles": roles()},
+		Links: map[string][][2]string{"systemuserroles_association": {{wire.String(installer(), "systemuserid"), AdministratorRole}}},
+	}
+}
+
+func installer() tables.Row {
+	return tables.Row{
+		"systemuserid": "05000000-0000-4000-8000-0000000000ad", "applicationid": InstallerID, "fullname": "# Handoff installer",
+		"isdisabled": false, "accessmode": 4.0,
+	}
+}
+
+func roles() []tables.Row {
+	return []tables.Row{
+		{"roleid": AdministratorRole, "name": "System Administrator"},
+		{"roleid": OmnichannelAdministratorRole, "name": "Omnichannel administrator"},
+		{"roleid": OmnichannelAgentRole, "name": "Omnichannel agent"},
 	}
 }

@@ -38,6 +38,16 @@ func Refuse(status int, code, message string) *Error {
 	return &Error{Status: status, Code: code, Message: message}
 }
 
+// Coded returns a refusal under another code; other errors as they are.
+func Coded(err error, code string) error {
+	if f, ok := errors.AsType[*Error](err); ok {
+		c := *f
+		c.Code = code
+		return &c
+	}
+	return err
+}
+
 // Shape writes a refusal as one host does.
 type Shape func(w http.ResponseWriter, r *http.Request, f *Error)
 
