@@ -42,6 +42,7 @@ func TestDeployment(t *testing.T) {
 	l.handOver(t, desk)
 	s.readRouted(t)
 	l.fetchTranscript(t)
+	l.list(t)
 	l.erase(t)
 	l.disconnect(t)
 	l.verify(t)

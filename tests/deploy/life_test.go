@@ -108,6 +108,16 @@ func (l *life) fetchTranscript(t *testing.T) {
 	l.recorded(t, "TranscriptStored")
 }
 
+// list reads every list; each function that answers one may read it.
+func (l *life) list(t *testing.T) {
+	t.Helper()
+	for _, path := range []string{"/v1/connections", "/v1/escalations", "/v1/deliveries", "/v1/deliveries?status=pending", "/v1/keys", "/v1/connections/store-bot/history", "/healthz"} {
+		if status, answer, err := l.admin.Do(t.Context(), http.MethodGet, path, nil, nil); err != nil || status != http.StatusOK {
+			t.Errorf("%s: %d %s %v", path, status, answer, err)
+		}
+	}
+}
+
 func (l *life) erase(t *testing.T) {
 	t.Helper()
 	one := l.raise(t, "c-44", map[string]any{"messages": []any{map[string]string{"from": "customer", "text": "forget me"}}})
