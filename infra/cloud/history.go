@@ -92,3 +92,34 @@ func (h *History) storeStream(ctx context.Context, commits []eventlog.Commit) er
 	}
 	return nil
 }
+
+// Reindex takes into the feed what the stream of changes never told of, such as
+// commits of a day on which the indexer could not run. What is in the feed
+// keeps its place. It returns how many facts the feed gained.
+func (h *History) Reindex(ctx context.Context, progress func(done, all int64)) (gained int64, err error) {
+	before, err := h.Last(ctx)
+	if err != nil {
+		return 0, err
+	}
+	var done int64
+	for s, err := range h.Walk(ctx) {
+		if err != nil {
+			return 0, err
+		}
+		done++
+		if s.Carried == nil {
+			continue // the commits before the last one of a stream come with it
+		}
+		progress(done, before)
+		c, err := h.Commit(ctx, s.Stream, s.Version)
+		if err != nil {
+			return 0, err
+		}
+		left, err := h.feed.Add(ctx, []eventlog.Change{{At: s.At(), Stored: true, Commit: c}})
+		if err = errors.Join(err, errors.Join(left...)); err != nil {
+			return 0, err
+		}
+	}
+	after, err := h.Last(ctx)
+	return after - before, err
+}

@@ -70,6 +70,9 @@ func text(s string) types.AttributeValue { return &types.AttributeValueMemberS{V
 // Query implements Table.
 func (d DynamoDB) Query(ctx context.Context, r Range) iter.Seq2[Row, error] {
 	return func(yield func(Row, error) bool) {
+		if r.To != "" && r.From > r.To {
+			return // there is nothing between them, and DynamoDB refuses to look
+		}
 		in := d.input(r)
 		for n := 0; ; {
 			page, err := d.db.Query(ctx, in)

@@ -60,6 +60,7 @@ func keepsItsPromise(t *testing.T, table feedindex.Table) {
 		"from between":    {feedindex.Range{Partition: "feed", From: "06~"}, "d7 d8"},
 		"to":              {feedindex.Range{Partition: "feed", To: "01"}, "d0 d1"},
 		"from and to":     {feedindex.Range{Partition: "feed", From: "01", To: "03", Page: 1}, "d1 d2 d3"},
+		"from after to":   {feedindex.Range{Partition: "feed", From: "03", To: "02"}, ""},
 		"limited":         {feedindex.Range{Partition: "feed", Limit: 2, Page: 4}, "d0 d1"},
 		"the last before": {feedindex.Range{Partition: "feed", To: "05~", Newest: true, Limit: 1}, "d5"},
 		"nothing":         {feedindex.Range{Partition: "none"}, ""},

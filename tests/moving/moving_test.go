@@ -4,6 +4,7 @@ package moving_test
 
 import (
 	"bytes"
+	"crypto/rand"
 	"encoding/json"
 	"fmt"
 	"log/slog"
@@ -183,11 +184,7 @@ func TestFromOneMachineToAnother(t *testing.T) {
 // does, so it does not run beside others.
 func TestToAWSAndBack(t *testing.T) {
 	engine := awstest.Get(t, awstest.MiniStack)
-	for name, value := range map[string]string{
-		"AWS_ENDPOINT_URL": engine.Endpoint, "AWS_REGION": engine.Config().Region, "AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test",
-	} {
-		t.Setenv(name, value)
-	}
+	setCredentials(t, engine)
 	stack := newStack(t, engine)
 	from, to := newMachine(t), newMachine(t)
 	there, back := filepath.Join(t.TempDir(), "there"), filepath.Join(t.TempDir(), "back")
@@ -204,6 +201,47 @@ func TestToAWSAndBack(t *testing.T) {
 	}
 	if out := from.run(t, "verify", "--stack", stack, "--against", head); !strings.Contains(out, "the same") {
 		t.Errorf("against its own head: %s", out)
+	}
+}
+
+// TestAFeedIsCompletedFromTheLog appends what no indexer is told of.
+func TestAFeedIsCompletedFromTheLog(t *testing.T) {
+	engine := awstest.Get(t, awstest.MiniStack)
+	setCredentials(t, engine)
+	stack := newStack(t, engine)
+	c, err := cloud.OpenStack(t.Context(), stack, "", time.Now)
+	if err != nil {
+		t.Fatal(err)
+	}
+	keys, err := c.NewKeyring(t.Context())
+	if err == nil {
+		err = keys.EnsureTenant(t.Context(), "default")
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	history := c.History()
+	e := &embedded.Engine{Keyring: keys, Ledger: eventlog.NewLedger(history, events.Register(), keys, time.Now, rand.Text)}
+	for i := range 3 {
+		converse(t, e, i)
+	}
+	m := newMachine(t)
+	for _, want := range []string{"9 facts", "0 facts"} {
+		if out := m.run(t, "reindex", "--stack", stack); !strings.Contains(out, want) {
+			t.Errorf("reindex = %q, want %s", out, want)
+		}
+	}
+	if last, err := history.Last(t.Context()); err != nil || last != 9 {
+		t.Errorf("the feed ends at %d, %v, want 9", last, err)
+	}
+}
+
+func setCredentials(t *testing.T, engine awstest.Engine) {
+	t.Helper()
+	for name, value := range map[string]string{
+		"AWS_ENDPOINT_URL": engine.Endpoint, "AWS_REGION": engine.Config().Region, "AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test",
+	} {
+		t.Setenv(name, value)
 	}
 }
 

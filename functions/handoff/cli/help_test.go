@@ -16,7 +16,7 @@ func commands() []string {
 		"", "serve", "demo", "version", "connect", "disconnect", "connections", "connections list", "connections show",
 		"endpoints", "endpoints set", "endpoints rotate", "endpoints remove", "rules", "rules check", "rules test", "rules adopt", "rules show",
 		"keys", "keys list", "keys create", "keys revoke", "raise", "escalations", "escalations list", "escalations show", "why", "status",
-		"deliveries", "deliveries list", "deliveries show", "deliveries resend", "replay", "verify", "erase", "export", "import", "exit-codes", "environment", "notice",
+		"deliveries", "deliveries list", "deliveries show", "deliveries resend", "replay", "verify", "erase", "export", "import", "reindex", "exit-codes", "environment", "notice",
 	}
 }
 

@@ -63,6 +63,33 @@ func (a *app) importCommand() *cobra.Command {
 	return c
 }
 
+func (a *app) reindexCommand() *cobra.Command {
+	var stack string
+	c := &cobra.Command{
+		Use: "reindex --stack STACK", GroupID: groupAudit, Args: names(), Short: "Complete the feed of a stack on AWS from its log",
+		Long: "Takes into the feed, and so into histories and lists, what the indexer was never told of, for example because it could not run for more than the " +
+			"24 hours that DynamoDB keeps changes. What is there keeps its position. It may run beside everything else, and again.",
+		Example:     "  handoff reindex --stack handoff-prod",
+		Annotations: after("handoff verify --stack NAME   is the history whole?"),
+		RunE: func(c *cobra.Command, _ []string) error {
+			if stack == "" {
+				return usage("--stack is missing: the name of a stack on AWS")
+			}
+			to, err := a.openStack(c.Context(), stack, "")
+			if err != nil {
+				return err
+			}
+			gained, err := to.History().Reindex(c.Context(), a.progress("reindexing"))
+			if err != nil {
+				return err
+			}
+			return a.print(map[string]int64{"gained": gained}, func() { a.out.Printf("The feed gained %s.\n", plural(gained, "fact")) })
+		},
+	}
+	c.Flags().StringVar(&stack, "stack", "", "the `stack` on AWS, with your AWS credentials")
+	return c
+}
+
 func (o *moveOptions) flags(f *pflag.FlagSet, what string) {
 	f.StringVar(&o.data, "data", "", what+" this data `directory` (default: that of this machine)")
 	f.StringVar(&o.stack, "stack", "", what+" the tables of this `stack` on AWS, with your AWS credentials")

@@ -37,7 +37,7 @@ func (a *app) root() *cobra.Command {
 	root.AddCommand(a.serveCommand(), a.demoCommand(), a.versionCommand(),
 		a.connectCommand(), a.disconnectCommand(), a.connectionsCommand(), a.endpointsCommand(), a.rulesCommand(), a.keysCommand(),
 		a.raiseCommand(), a.escalationsCommand(), a.whyCommand(), a.statusCommand(), a.deliveriesCommand(),
-		a.replayCommand(), a.verifyCommand(), a.eraseCommand(), a.exportCommand(), a.importCommand(), exitCodesTopic(), environmentTopic(), noticeTopic())
+		a.replayCommand(), a.verifyCommand(), a.eraseCommand(), a.exportCommand(), a.importCommand(), a.reindexCommand(), exitCodesTopic(), environmentTopic(), noticeTopic())
 	a.globalFlags(root.PersistentFlags())
 	root.SetHelpFunc(a.help)
 	root.SetHelpCommand(a.helpCommand())
