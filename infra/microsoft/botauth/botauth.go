@@ -28,7 +28,8 @@ import (
 )
 
 // Cloud is where a cloud of Microsoft publishes the keys of its connector, and
-// how it calls itself.
+// how it calls itself. The national clouds have others (login.botframework.azure.us
+// and api.botframework.us); Handoff works with the public one.
 type Cloud struct {
 	Metadata string // URL of the OpenID configuration
 	Issuer   string // what the claim iss must be
@@ -37,12 +38,6 @@ type Cloud struct {
 // Public returns the public cloud (same article, documented).
 func Public() Cloud {
 	return Cloud{Metadata: "https://login.botframework.com/v1/.well-known/openidconfiguration", Issuer: "https://api.botframework.com"}
-}
-
-// USGovernment returns the cloud for the government of the United States (read
-// from the SDK, GovernmentAuthenticationConstants).
-func USGovernment() Cloud {
-	return Cloud{Metadata: "https://login.botframework.azure.us/v1/.well-known/openidconfiguration", Issuer: "https://api.botframework.us"}
 }
 
 // Skew is how far clocks may differ (same article: five minutes).

@@ -29,12 +29,14 @@ func (c *Client) refusal(resp *http.Response, body []byte) error {
 	return f
 }
 
+// meaning never says Unauthenticated or Forbidden: those would speak of the one
+// who called Handoff.
 func meaning(status int) (k fault.Kind, code, says string) {
 	switch status {
 	case http.StatusUnauthorized:
-		return fault.Forbidden, "token-refused", "does not accept our token."
+		return fault.Unprocessable, "token-refused", "does not accept our token."
 	case http.StatusForbidden:
-		return fault.Forbidden, "forbidden", "does not permit this."
+		return fault.Unprocessable, "forbidden", "does not permit this."
 	case http.StatusNotFound, http.StatusGone:
 		return fault.NotFound, "not-found", "does not know this."
 	case http.StatusConflict:

@@ -63,8 +63,8 @@ func TestWhatAnswersMean(t *testing.T) {
 		code   string
 	}{
 		"400":                   {answer{status: 400}, fault.Unprocessable, "hub-refused"},
-		"401":                   {answer{status: 401}, fault.Forbidden, "hub-token-refused"},
-		"403":                   {answer{status: 403}, fault.Forbidden, "hub-forbidden"},
+		"401":                   {answer{status: 401}, fault.Unprocessable, "hub-token-refused"},
+		"403":                   {answer{status: 403}, fault.Unprocessable, "hub-forbidden"},
 		"404":                   {answer{status: 404}, fault.NotFound, "hub-not-found"},
 		"409":                   {answer{status: 409}, fault.Conflict, "hub-conflict"},
 		"413":                   {answer{status: 413}, fault.TooLarge, "hub-too-large"},
