@@ -43,7 +43,13 @@ func checkRequest(c Request) error {
 			return fault.Newf(fault.Unprocessable, "endpoint-named-twice", "Two endpoints are named %q.", e.Endpoint).At(fmt.Sprintf("/endpoints/%d/id", i))
 		}
 	}
-	return checkTexts(f)
+	if err := checkTexts(f); err != nil {
+		return err
+	}
+	if c.Health != nil && len(c.Health.URL) > MaxURL {
+		return tooLong("/health_url", MaxURL)
+	}
+	return checkHub(c)
 }
 
 func checkTexts(f events.ConnectionRequested) error {

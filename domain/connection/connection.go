@@ -12,13 +12,14 @@ import (
 	"time"
 
 	"handoff/domain"
+	"handoff/domain/publication"
 	"handoff/events"
 )
 
 // Decider decides connections.
 //
 //nolint:gochecknoglobals // a constant in all but syntax
-var Decider = domain.Decider[State]{Kind: events.KindConnection, StateVersion: 1, Evolve: evolve, Decide: decide}
+var Decider = domain.Decider[State]{Kind: events.KindConnection, StateVersion: 2, Evolve: evolve, Decide: decide}
 
 // Status is how far a connection is.
 type Status string
@@ -55,6 +56,9 @@ func (e Endpoint) Takes(eventType string) bool {
 
 // State is a connection. Its zero value is one that nobody requested.
 type State struct {
+	// Tenant is whose connection it is. No fact says so: whoever reads the
+	// stream sets it where adapters need it.
+	Tenant        string          `json:"-"`
 	Version       int             `json:"version"` // of the stream
 	ID            string          `json:"id"`
 	Status        Status          `json:"status"`
@@ -73,6 +77,38 @@ type State struct {
 	Rules     Rules      `json:"rules,omitzero"`
 	Failure   *Failure   `json:"failure,omitempty"`
 	End       *End       `json:"end,omitempty"`
+
+	Omnichannel *events.OmnichannelSet    `json:"omnichannel,omitempty"`
+	Override    *events.RegionsOverridden `json:"regions_override,omitempty"`
+	HealthURL   string                    `json:"health_url,omitempty"`
+	// Checked says that the hub was looked at in this session; Findings are
+	// what was not as it should be.
+	Checked  bool             `json:"checked,omitempty"`
+	Findings []events.Finding `json:"findings,omitempty"`
+	// Users are the application users that work in hubs for the connection, the
+	// newest at the end; those of earlier sessions are to be disabled.
+	Users       []User      `json:"users,omitempty"`
+	Publication Publication `json:"publication,omitzero"`
+}
+
+// User is an application user in a hub; see events.ApplicationUserEnabled.
+type User struct {
+	Held
+
+	OrganisationID string `json:"organisation_id"`
+	ID             string `json:"id"`
+	By             string `json:"by"`
+	Queue          string `json:"queue,omitempty"`
+	Workstream     string `json:"workstream,omitempty"`
+	Link           string `json:"link,omitempty"`
+}
+
+// Publication is whether the bot is published, as far as is known. The zero
+// value: nobody has looked yet.
+type Publication struct {
+	State  publication.State `json:"state"`
+	Code   string            `json:"code,omitempty"`
+	Detail string            `json:"detail,omitempty"`
 }
 
 // Rules names the rule set in force and the fact that holds its source.
@@ -141,6 +177,7 @@ func evolve(s State, f events.Fact) State {
 	case *events.ConnectionRequested:
 		s.ID, s.Bot, s.Hub, s.Regions, s.Notice = f.Connection, f.Bot, f.Hub, f.Regions, f.Notice
 		s.Status, s.Session, s.ApplicationID, s.Channel, s.Failure, s.End = Requested, s.Session+1, "", "", nil, nil
+		s.Omnichannel, s.Override, s.HealthURL, s.Checked, s.Findings, s.Publication = nil, nil, "", false, nil, Publication{}
 	case *events.AppRegistered:
 		s.Status, s.ApplicationID, s.Failure = AppRegistered, f.ApplicationID, nil
 		s.Held = hold(s.Held, Held{HubType: f.HubType, Organisation: f.Organisation, ApplicationID: f.ApplicationID})
@@ -162,6 +199,8 @@ func evolve(s State, f events.Fact) State {
 	case *events.Disconnected:
 		s.Status = Disconnected
 		s.End = &End{Version: s.Version, Policy: f.Policy, Target: f.Target, Deadline: f.Deadline, Reason: f.Reason}
+	default:
+		return evolveHub(s, f)
 	}
 	return s
 }

@@ -26,9 +26,14 @@ func (To) AggregateType() eh.AggregateType { return eh.AggregateType(events.Kind
 // is there already it applies what changed of those.
 type Request struct {
 	To
-	Fact      events.ConnectionRequested
-	Endpoints []events.EndpointSet
-	Rules     *events.RulesAdopted
+	Fact events.ConnectionRequested
+	// Omnichannel is there where the hub is of that type. Override is applied
+	// only where regions differ.
+	Omnichannel *events.OmnichannelSet
+	Override    *events.RegionsOverridden
+	Health      *events.HealthCheckSet
+	Endpoints   []events.EndpointSet
+	Rules       *events.RulesAdopted
 }
 
 // RegisterApp says which application id the connection has.
@@ -130,7 +135,7 @@ func decide(s State, cmd eh.Command) ([]events.Fact, error) {
 	case Disconnect:
 		return disconnect(s, c)
 	default:
-		return nil, fmt.Errorf("connection: unknown command %s", cmd.CommandType())
+		return decideHub(s, cmd)
 	}
 }
 
@@ -143,12 +148,15 @@ func request(s State, c Request) ([]events.Fact, error) {
 	var facts []events.Fact
 	switch {
 	case !s.Active() || s.Failure != nil:
-		facts = append(facts, &c.Fact)
-	case s.Bot != c.Fact.Bot || s.Hub != c.Fact.Hub:
+		facts = opening(c)
+	case s.Bot != c.Fact.Bot || s.Hub != c.Fact.Hub || !same(s.Omnichannel, c.Omnichannel):
 		return nil, fault.Newf(fault.Conflict, "connection-exists",
 			"Connection %q exists and ties another bot or hub. Disconnect it first, or choose another name.", s.ID)
 	}
 	s = fold(s, facts)
+	if c.Health != nil && c.Health.URL != s.HealthURL {
+		facts = append(facts, c.Health)
+	}
 	for i := range c.Endpoints {
 		more, err := setEndpoint(s, SetEndpoint{Fact: c.Endpoints[i]})
 		if err != nil {
@@ -241,7 +249,8 @@ func adoptRules(s State, c AdoptRules) ([]events.Fact, error) {
 // of a step that another attempt took meanwhile.
 func failStep(s State, c FailStep) ([]events.Fact, error) {
 	f := c.Fact
-	if s.Session != c.Session || !s.Active() || s.Status == Ready || taken(s, f.Step) {
+	leaving := f.Step == StepLeave && s.Status == Disconnected && len(s.Unused()) > 0
+	if s.Session != c.Session || !leaving && (!s.Active() || s.Status == Ready || taken(s, f.Step)) {
 		return nil, nil
 	}
 	if s.Failure != nil && *s.Failure == (Failure{Step: f.Step, Code: f.Code, Detail: f.Detail, Permanent: f.Permanent}) {
@@ -250,16 +259,22 @@ func failStep(s State, c FailStep) ([]events.Fact, error) {
 	return []events.Fact{&f}, nil
 }
 
-// The steps of connecting, as StepFailed names them.
+// The steps of connecting, as StepFailed names them, and the one step of
+// disconnecting that may fail.
 const (
-	StepApplication = "application"
-	StepChannel     = "channel"
-	StepReady       = "ready"
+	StepPrerequisites = "prerequisites"
+	StepApplication   = "application"
+	StepChannel       = "channel"
+	StepUser          = "user"
+	StepReady         = "ready"
+	StepLeave         = "leave"
 )
 
 // taken reports whether the connection has taken a step already.
 func taken(s State, step string) bool {
-	to, ok := map[string]Status{StepApplication: AppRegistered, StepChannel: ChannelEnabled, StepReady: Ready}[step]
+	to, ok := map[string]Status{
+		StepPrerequisites: AppRegistered, StepApplication: AppRegistered, StepChannel: ChannelEnabled, StepUser: Ready, StepReady: Ready,
+	}[step]
 	return ok && rank(s.Status) >= rank(to)
 }
 

@@ -8,6 +8,7 @@ import (
 	"pgregory.net/rapid"
 
 	"handoff/domain/connection"
+	"handoff/domain/publication"
 	"handoff/events"
 	"handoff/tests/scenario"
 )
@@ -33,6 +34,16 @@ func promises(t *rapid.T, s connection.State, facts []events.Fact) {
 			t.Fatalf("the rules %s are not those of fact %d", s.Rules.Set, s.Rules.Version)
 		}
 	}
+	for _, u := range s.Unused() {
+		if u.By != connection.ByHandoff || s.Uses(u.Held) {
+			t.Fatalf("%+v would be disabled, of %+v", u, s)
+		}
+	}
+	for _, f := range facts[max(0, len(facts)-1):] {
+		if o, ok := f.(*events.RegionsOverridden); ok && (o.By == "" || o.Why == "" || o.Regions.Bot == o.Regions.Hub && o.Regions.Hub == o.Regions.Log) {
+			t.Fatalf("overridden by %q, because of %q: %+v", o.By, o.Why, o.Regions)
+		}
+	}
 	seen := map[string]bool{}
 	for _, e := range s.Endpoints {
 		if seen[e.ID] || !connection.ValidID(e.ID) {
@@ -49,14 +60,16 @@ var (
 	texts    = rapid.SampledFrom([]string{"a", "b", "", strings.Repeat("x", 300)})
 	sets     = rapid.SampledFrom([]string{"sha256:1", "sha256:2", ""})
 	policies = rapid.SampledFrom([]string{events.PolicyDrain, events.PolicyMove, "", "drop"})
-	stages   = rapid.SampledFrom([]string{"application", "channel", "ready", ""})
+	stages   = rapid.SampledFrom([]string{"prerequisites", "application", "channel", "user", "ready", "leave", ""})
+	found    = rapid.SampledFrom([]publication.State{publication.Published, publication.Outdated, publication.Unpublished, publication.Deleted, publication.Unknown})
+	hands    = rapid.SampledFrom([]string{connection.ByHandoff, connection.ByPerson})
 )
 
 // command draws from values so few that they meet again; steps are mostly those
 // that come next.
 func command(t *rapid.T, s connection.State) eh.Command {
 	session := s.Session - rapid.SampledFrom([]int{0, 0, 0, 1, -1}).Draw(t, "session")
-	switch rapid.IntRange(0, 11).Draw(t, "command") {
+	switch rapid.IntRange(0, 15).Draw(t, "command") {
 	case 0:
 		return anyRequest(t)
 	case 1, 2:
@@ -75,18 +88,44 @@ func command(t *rapid.T, s connection.State) eh.Command {
 		f := failure(stages.Draw(t, "step"), short.Draw(t, "code"))
 		f.Permanent = rapid.Bool().Draw(t, "permanent")
 		return connection.FailStep{Session: session, Fact: *f}
+	case 11:
+		return anyDisconnect(t)
+	case 12:
+		blocks := rapid.SliceOfN(rapid.Bool(), 0, 2).Draw(t, "blocking")
+		c := connection.CheckPrerequisites{Session: session}
+		for _, b := range blocks {
+			c.Fact.Findings = append(c.Fact.Findings, events.Finding{Code: "c", Detail: "It is missing.", Blocking: b})
+		}
+		return c
+	case 13:
+		return connection.EnableUser{Session: session, Fact: *user(func(f *events.ApplicationUserEnabled) {
+			f.HubType, f.Organisation, f.ApplicationID, f.By = s.Hub.Type, s.Hub.Organisation, short.Draw(t, "app"), hands.Draw(t, "by")
+		})}
+	case 14:
+		return connection.DisableUser{Fact: events.ApplicationUserDisabled{HubType: s.Hub.Type, Organisation: s.Hub.Organisation, ApplicationID: short.Draw(t, "app")}}
 	}
-	return anyDisconnect(t)
+	return connection.ObserveBot{Session: session, Found: publication.Finding{State: found.Draw(t, "state"), Reason: short.Draw(t, "reason")}}
 }
 
 func anyRequest(t *rapid.T) eh.Command {
 	f := requested()
 	f.Connection = rapid.SampledFrom([]string{"store", "store", "Not valid"}).Draw(t, "name")
+	c := connection.Request{}
+	if rapid.Bool().Draw(t, "omnichannel") {
+		c = omni(func(c *connection.Request) {
+			c.Fact.Regions.Hub = rapid.SampledFrom([]string{"europe", "europe", "canada"}).Draw(t, "hub's region")
+			c.Override = &events.RegionsOverridden{By: "ann", Why: short.Draw(t, "why")}
+		})
+		f = &c.Fact
+	}
 	f.Bot.ID, f.Bot.Version, f.Hub.ApplicationID = short.Draw(t, "bot"), texts.Draw(t, "version"), texts.Draw(t, "app")
-	if rapid.Bool().Draw(t, "with regions") {
+	if c.Omnichannel == nil && rapid.Bool().Draw(t, "with regions") {
 		f.Regions = &events.Regions{Log: texts.Draw(t, "region")}
 	}
-	c := connection.Request{Fact: *f}
+	c.Fact = *f
+	if rapid.Bool().Draw(t, "with health check") {
+		c.Health = &events.HealthCheckSet{URL: texts.Draw(t, "health")}
+	}
 	for range rapid.IntRange(0, 3).Draw(t, "endpoints") {
 		c.Endpoints = append(c.Endpoints, anyEndpoint(t))
 	}

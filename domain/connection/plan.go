@@ -13,6 +13,17 @@ type Plan struct {
 	Hub     events.Hub      `json:"hub" yaml:"hub"`
 	Regions *events.Regions `json:"regions,omitempty" yaml:"regions"`
 	Notice  NoticePlan      `json:"notice" yaml:"notice"`
+	// Omnichannel is needed by a hub of that type. ClientSecret is that of its
+	// client_id, ApplicationSecret that of hub.application_id where Handoff can't
+	// make one. They are put into the secret store and stand in no fact; the ones
+	// that are there stay where none are given.
+	Omnichannel       *events.OmnichannelSet `json:"omnichannel,omitempty" yaml:"omnichannel"`
+	ClientSecret      Secret                 `json:"client_secret,omitempty" yaml:"-"`
+	ApplicationSecret Secret                 `json:"application_secret,omitempty" yaml:"-"`
+	// RegionsOverride says who answers for regions that differ.
+	RegionsOverride *OverridePlan `json:"regions_override,omitempty" yaml:"regions_override"`
+	// HealthURL tells whether a bot of another maker works.
+	HealthURL string `json:"health_url,omitempty" yaml:"health_url"`
 	// Endpoints receive the routed escalations.
 	Endpoints []EndpointPlan `json:"endpoints,omitempty" yaml:"endpoints"`
 	// Rules is the source of a rules file; empty: everything goes to one
@@ -24,6 +35,43 @@ type Plan struct {
 type NoticePlan struct {
 	AcceptedBy  string `json:"accepted_by" yaml:"accepted_by"`
 	TextVersion string `json:"text_version" yaml:"text_version"`
+}
+
+// OverridePlan says who answers for it that data leaves a geography, and why.
+type OverridePlan struct {
+	By  string `json:"by" yaml:"by"`
+	Why string `json:"why" yaml:"why"`
+}
+
+// Secret is a text that is printed as a word which says that there is one. As
+// JSON it is itself: a plan is sent to the server that keeps it.
+type Secret string
+
+const hidden = "(secret)"
+
+// String returns a word in place of the secret.
+func (Secret) String() string { return hidden }
+
+// GoString returns a word in place of the secret.
+func (Secret) GoString() string { return hidden }
+
+// Request returns the command that asks for what is planned, without endpoints
+// and rules, whose notice is accepted at an instant.
+func (p Plan) Request(at time.Time) Request {
+	r := Request{
+		Fact: events.ConnectionRequested{
+			Connection: p.Name, Bot: p.Bot, Hub: p.Hub, Regions: p.Regions,
+			Notice: events.Notice{AcceptedBy: p.Notice.AcceptedBy, AcceptedAt: at.UTC(), TextVersion: p.Notice.TextVersion},
+		},
+		Omnichannel: p.Omnichannel,
+	}
+	if p.RegionsOverride != nil {
+		r.Override = &events.RegionsOverridden{By: p.RegionsOverride.By, Why: p.RegionsOverride.Why}
+	}
+	if p.HealthURL != "" {
+		r.Health = &events.HealthCheckSet{URL: p.HealthURL}
+	}
+	return r
 }
 
 // EndpointPlan is an endpoint to be set.
