@@ -185,17 +185,18 @@ func queries(t *testing.T, start Opener) {
 func strangers(t *testing.T, start Opener) {
 	b := start(t)
 	at := b.URLs.Dataverse[simulation.StoreOrganisation] + "/api/data/v9.2"
-	as := func(client, secret string) Answer {
-		return b.Do(Request{Method: "GET", URL: at + "/queues", Token: b.Token(client, secret, "https://store.crm4.dynamics.com"), Header: odataHeaders()})
+	relay := func() Answer {
+		token := b.Token(simulation.RelayID, simulation.RelaySecret, "https://store.crm4.dynamics.com")
+		return b.Do(Request{Method: "GET", URL: at + "/queues", Token: token, Header: odataHeaders()})
 	}
-	b.Want(as(simulation.RelayID, simulation.RelaySecret), 403, "0x80072560")
+	b.Want(relay(), 403, "0x80072560")
 	ask := b.dataverse(simulation.StoreOrganisation)
 	made := ask("POST", "/systemusers", b.user(ask, simulation.RelayID), "Prefer", "return=representation")
-	b.Want(as(simulation.RelayID, simulation.RelaySecret), 403, "0x80040220")
+	b.Want(relay(), 403, "0x80040220")
 	b.Want(ask("POST", "/systemusers("+made.String("systemuserid")+")/systemuserroles_association/$ref", map[string]any{"@odata.id": at + "/roles(" + simulation.OmnichannelAgentRole + ")"}), 204, "")
-	b.Want(as(simulation.RelayID, simulation.RelaySecret), 200, "")
+	b.Want(relay(), 200, "")
 	b.Want(ask("PATCH", "/systemusers("+made.String("systemuserid")+")", map[string]any{"isdisabled": true}), 204, "")
-	b.Want(as(simulation.RelayID, simulation.RelaySecret), 403, "0x80040225")
+	b.Want(relay(), 403, "0x80040225")
 	b.Want(b.Do(Request{Method: "GET", URL: at + "/queues", Header: odataHeaders()}), 401, "")
 	b.Want(b.Do(Request{Method: "GET", URL: at + "/queues", Token: b.Installer("https://store-us.crm.dynamics.com"), Header: odataHeaders()}), 401, "")
 }

@@ -17,16 +17,20 @@ import (
 	"handoff/infra/microsoft/simulation/clock"
 	"handoff/infra/microsoft/simulation/tables"
 	"handoff/infra/microsoft/simulation/tenants"
+	"handoff/infra/microsoft/simulation/virtualbot"
 	"handoff/infra/microsoft/simulation/wire"
 )
 
 // The names of the hosts, as a Fault names them.
 const (
-	Login     = "login"     // login.microsoftonline.com and login.botframework.com
-	Graph     = "graph"     // graph.microsoft.com
-	Azure     = "azure"     // management.azure.com
-	Dataverse = "dataverse" // the Web API of every organisation
-	Discovery = "discovery" // globaldisco.crm.dynamics.com
+	Login            = "login"             // login.microsoftonline.com and login.botframework.com
+	Graph            = "graph"             // graph.microsoft.com
+	Azure            = "azure"             // management.azure.com
+	Dataverse        = "dataverse"         // the Web API of every organisation
+	Discovery        = "discovery"         // globaldisco.crm.dynamics.com
+	PowerPlatform    = "powerplatform"     // {environment}.environment.api.powerplatform.com and powerva.microsoft.com
+	DirectLine       = "directline"        // directline.botframework.com
+	DirectLineEurope = "directline-europe" // europe.directline.botframework.com
 )
 
 // Config is a cloud as it is at the start.
@@ -43,6 +47,9 @@ type Config struct {
 	Tenants []tenants.Tenant
 	// Bots are the Azure Bots.
 	Bots []azure.Bot
+	// VirtualBots are the bots of Power Virtual Agents. A bot is published if the
+	// row with its id is, in whichever organisation has one.
+	VirtualBots []virtualbot.Bot
 	// Organisations are the Dataverse environments.
 	Organisations []tables.Organisation
 	// PublishTakes is how long publishing a bot takes.
@@ -52,11 +59,13 @@ type Config struct {
 // Cloud is the fake. It is safe for concurrent use; make it with New and start
 // it once.
 type Cloud struct {
-	Config
+	config    Config
 	script    *wire.Script
 	directory *tenants.Directory
 	azure     *azure.Manager
 	databases []*tables.Database
+	virtual   *virtualbot.Service
+	urls      *URLs
 }
 
 // New returns a cloud. It fails with cloud-invalid where what it is to be made
@@ -66,7 +75,8 @@ func New(c Config) (*Cloud, error) {
 		c.Log = slog.New(slog.DiscardHandler)
 	}
 	cloud := &Cloud{
-		Config: c, script: wire.NewScript(c.Clock),
+		urls:   &URLs{Dataverse: make(map[string]string)},
+		config: c, script: wire.NewScript(c.Clock),
 		directory: tenants.New(tenants.Options{Clock: c.Clock, Lag: c.Lag, Lifetime: c.TokenLifetime}, c.Tenants...),
 	}
 	cloud.azure = azure.New(cloud.directory, c.Bots...)
@@ -77,7 +87,25 @@ func New(c Config) (*Cloud, error) {
 		}
 		cloud.databases = append(cloud.databases, d)
 	}
+	cloud.virtual = virtualbot.New(virtualbot.Options{Clock: c.Clock, Published: cloud.published, URL: cloud.directLine}, c.VirtualBots...)
 	return cloud, nil
+}
+
+// published reports whether a bot's row says that it is live.
+func (c *Cloud) published(bot string) bool {
+	for _, d := range c.databases {
+		if r := d.Get("bots", bot); r != nil {
+			return r["publishedon"] != nil && r["statecode"] == 0.0 && r["statuscode"] == 1.0 && r["componentstate"] == 0.0
+		}
+	}
+	return false
+}
+
+func (c *Cloud) directLine(region string) string {
+	if region == "europe" {
+		return c.urls.DirectLineEurope
+	}
+	return c.urls.DirectLine
 }
 
 // host is one server of the cloud.
@@ -91,28 +119,35 @@ type host struct {
 
 // URLs are where the hosts of a running cloud listen, without a slash at the end.
 type URLs struct {
-	Login, Graph, Azure, Discovery string
+	Login, Graph, Azure, Discovery, PowerPlatform, DirectLine, DirectLineEurope string
 	// Dataverse has each organisation's address by its id.
 	Dataverse map[string]string
 }
 
+// stopping is how long requests that are being answered have to end.
+const stopping = 5 * time.Second
+
 // Running is a started cloud. It is safe for concurrent use.
 type Running struct {
 	*Cloud
-	URLs URLs
+	URLs *URLs
 
 	wg   sync.WaitGroup
 	mu   sync.Mutex
 	errs []error
 }
 
-func (c *Cloud) hosts(u *URLs) []host {
+func (c *Cloud) hosts() []host {
+	u := c.urls
 	discovery := tables.Discovery(c.directory, c.databases, func(d *tables.Database) string { return u.Dataverse[d.ID] })
 	all := []host{
 		{Login, "", c.directory.LoginShape, c.directory.Login(), func(at string) { u.Login = at }},
 		{Graph, tenants.Graph, c.directory.GraphShape, c.directory.Graph(), func(at string) { u.Graph = at }},
 		{Azure, tenants.Azure, azure.Shape, c.azure.Handler(), func(at string) { u.Azure = at }},
 		{Discovery, tenants.Discovery, tables.Shape, discovery, func(at string) { u.Discovery = at }},
+		{PowerPlatform, "", virtualbot.Shape, c.virtual.TokenEndpoint(), func(at string) { u.PowerPlatform = at }},
+		{DirectLine, "", virtualbot.Shape, c.virtual.DirectLine(""), func(at string) { u.DirectLine = at }},
+		{DirectLineEurope, "", virtualbot.Shape, c.virtual.DirectLine("europe"), func(at string) { u.DirectLineEurope = at }},
 	}
 	for _, d := range c.databases {
 		all = append(all, host{Dataverse, d.URL, tables.Shape, d.Handler(), func(at string) { u.Dataverse[d.ID] = at }})
@@ -122,8 +157,8 @@ func (c *Cloud) hosts(u *URLs) []host {
 
 // Start serves every host on a port of its own on 127.0.0.1, until ctx ends.
 func (c *Cloud) Start(ctx context.Context) (*Running, error) {
-	r := &Running{Cloud: c, URLs: URLs{Dataverse: make(map[string]string)}}
-	hosts := c.hosts(&r.URLs)
+	r := &Running{Cloud: c, URLs: c.urls}
+	hosts := c.hosts()
 	listeners := make([]net.Listener, 0, len(hosts))
 	for _, h := range hosts {
 		l, err := new(net.ListenConfig).Listen(ctx, "tcp", "127.0.0.1:0")
@@ -148,15 +183,23 @@ func (c *Cloud) Start(ctx context.Context) (*Running, error) {
 // serve answers on a listener until ctx ends.
 func (r *Running) serve(ctx context.Context, l net.Listener, h http.Handler) {
 	s := &http.Server{
-		Handler: h, ReadHeaderTimeout: 10 * time.Second, ErrorLog: slog.NewLogLogger(r.Log.Handler(), slog.LevelError),
+		Handler: h, ReadHeaderTimeout: 10 * time.Second, ErrorLog: slog.NewLogLogger(r.config.Log.Handler(), slog.LevelError),
 		BaseContext: func(net.Listener) context.Context { return ctx },
 	}
-	stop := context.AfterFunc(ctx, func() { r.failed(s.Close()) })
+	stopped := make(chan struct{})
+	stop := context.AfterFunc(ctx, func() {
+		defer close(stopped)
+		limited, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopping)
+		defer cancel()
+		r.failed(errors.Join(s.Shutdown(limited), s.Close()))
+	})
 	r.wg.Go(func() {
-		defer stop()
 		if err := s.Serve(l); !errors.Is(err, http.ErrServerClosed) {
+			stop()
 			r.failed(fmt.Errorf("serve %s: %w", l.Addr(), err))
+			return
 		}
+		<-stopped
 	})
 }
 
@@ -202,7 +245,7 @@ func (c *Cloud) Calls(host string) []Call { return c.script.Calls(host) }
 func (c *Cloud) RotateKeys() error { return c.directory.Bots().Rotate() }
 
 func (c *Cloud) names() (all []string) {
-	for _, h := range c.hosts(new(URLs)) {
+	for _, h := range c.hosts() {
 		if !slices.Contains(all, h.name) {
 			all = append(all, h.name)
 		}
@@ -220,3 +263,6 @@ func (c *Cloud) Organisation(id string) *tables.Database {
 	}
 	return nil
 }
+
+// VirtualBots returns Direct Line and the bots behind it.
+func (c *Cloud) VirtualBots() *virtualbot.Service { return c.virtual }

@@ -1,10 +1,13 @@
 package simulation
 
 import (
+	"time"
+
 	"handoff/infra/microsoft/simulation/azure"
 	"handoff/infra/microsoft/simulation/clock"
 	"handoff/infra/microsoft/simulation/tables"
 	"handoff/infra/microsoft/simulation/tenants"
+	"handoff/infra/microsoft/simulation/virtualbot"
 	"handoff/infra/microsoft/simulation/wire"
 )
 
@@ -35,26 +38,27 @@ const (
 	AmericanOrganisation = "0c000000-0000-4000-8000-000000000002"
 	ClosedOrganisation   = "0c000000-0000-4000-8000-000000000003"
 
-	// In the shop's organisation: its queues,
+	// The queues of the shop's organisation.
 	DefaultQueue = "0e000000-0000-4000-8000-000000000001"
 	RefundsQueue = "0e000000-0000-4000-8000-000000000002"
 	GeneralQueue = "0e000000-0000-4000-8000-000000000003"
 	BotQueue     = "0e000000-0000-4000-8000-000000000004"
 	TestQueue    = "0e000000-0000-4000-8000-000000000005"
-	// its workstream for chats, and the widget on its site,
+	// Its workstream for chats, and the widget on its site.
 	Workstream  = "01000000-0000-4000-8000-000000000001"
 	Widget      = "01000000-0000-4000-8000-000000000002"
 	WidgetAppID = "01000000-0000-4000-8000-000000000003"
-	// the people: Ana has refunds, Ben everything else,
+	// Its people: Ana has refunds, Ben everything else.
 	Ana = "05000000-0000-4000-8000-000000000001"
 	Ben = "05000000-0000-4000-8000-000000000002"
-	// the security roles,
+	// The security roles of every organisation.
 	AdministratorRole            = "06000000-0000-4000-8000-000000000001"
 	OmnichannelAdministratorRole = "06000000-0000-4000-8000-000000000002"
 	OmnichannelAgentRole         = "06000000-0000-4000-8000-000000000003"
-	// and the Power Virtual Agents bot.
+	// The Power Virtual Agents bot.
 	StoreBot       = "b0000000-0000-4000-8000-000000000001"
 	StoreBotSchema = "cr1_storeBot"
+	StoreBotSecret = "direct~line~secret~of~the~store~bot~00001" //nolint:gosec // of a fake
 )
 
 // Example returns a cloud with one company in it, a shop in Delft, ready for a
@@ -73,6 +77,10 @@ func Example(c clock.Clock) Config {
 			Subscription: SubscriptionID, ResourceGroup: ResourceGroup, Name: BotName, Tenant: TenantID, DisplayName: "Store bot relay",
 			Endpoint: "https://handoff.example/microsoft/messages", ApplicationID: RelayID, Channels: []string{"WebChatChannel"},
 			Contributors: []string{InstallerID},
+		}},
+		VirtualBots: []virtualbot.Bot{{
+			ID: StoreBot, Schema: StoreBotSchema, Name: "Store bot", Tenant: TenantID, Region: "europe", Language: "En-US", Secret: StoreBotSecret,
+			Topics: Topics(),
 		}},
 		Organisations: []tables.Organisation{
 			store(c),
@@ -103,5 +111,30 @@ func roles() []tables.Row {
 		{"roleid": AdministratorRole, "name": "System Administrator"},
 		{"roleid": OmnichannelAdministratorRole, "name": "Omnichannel administrator"},
 		{"roleid": OmnichannelAgentRole, "name": "Omnichannel agent"},
+	}
+}
+
+// Topics returns what the shop's bot can talk about.
+func Topics() []virtualbot.Topic {
+	return []virtualbot.Topic{
+		{Name: virtualbot.Greeting, Phrases: []string{"hello", "good morning"}, Nodes: []virtualbot.Node{
+			{Say: "Hello, I'm the store's virtual assistant. How can I help?"},
+		}},
+		{Name: "Refund", Phrases: []string{"refund", "money back"}, Nodes: []virtualbot.Node{
+			{Say: "I can help with a refund. What is your order number?", Ask: "OrderNumber"},
+			{Say: "Thank you. I'll connect you with somebody who can do that.", Set: wire.Object{"StoreLocation": "Delft", "Items": 2.0, "Member": true}},
+			{Transfer: true, Message: "Wants a refund. Identity not checked."},
+		}},
+		{Name: "Store hours", Phrases: []string{"store hours", "open today"}, Nodes: []virtualbot.Node{
+			{Say: "We are open from nine to six."},
+		}},
+		{Name: "Stock", Phrases: []string{"in stock"}, Nodes: []virtualbot.Node{
+			{Say: "One moment, I'm looking that up."},
+			{Say: "Yes, we have three of those in Delft.", After: 20 * time.Second},
+		}},
+		{Name: virtualbot.Escalate, Phrases: []string{"talk to a person", "speak to someone", "talk to agent"}, Nodes: []virtualbot.Node{
+			{Say: "I'll transfer you to a colleague."},
+			{Transfer: true, Message: "Asked for a person."},
+		}},
 	}
 }

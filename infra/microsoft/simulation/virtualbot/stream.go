@@ -1,0 +1,115 @@
+package virtualbot
+
+import (
+	"encoding/json"
+	"errors"
+	"net/http"
+	"strconv"
+
+	"handoff/infra/microsoft/simulation/websocket"
+	"handoff/infra/microsoft/simulation/wire"
+)
+
+// stream is the one WebSocket that a conversation may have.
+type stream struct {
+	sent   int           // activities that were sent
+	typing []wire.Object // what is sent once and kept nowhere
+	wake   chan struct{} // has room for one
+	out    chan struct{} // closed when another stream takes over
+}
+
+func (s *stream) ring() {
+	select {
+	case s.wake <- struct{}{}:
+	default:
+	}
+}
+
+// stream serves a WebSocket until the client leaves, another one takes its
+// place, or the server stops. The ticket in the address is good once.
+func (d *directLine) stream(w http.ResponseWriter, r *http.Request) error {
+	c, s, err := d.admit(r)
+	if err != nil {
+		return err
+	}
+	conn, err := websocket.Accept(w, r)
+	if errors.Is(err, websocket.ErrHandshake) {
+		return wire.Refuse(http.StatusBadRequest, "BadArgument", "This address is for a WebSocket.")
+	}
+	if err != nil {
+		return nil //nolint:nilerr // the connection is gone, so nobody can be told
+	}
+	gone := make(chan struct{})
+	go func() {
+		defer close(gone)
+		_ = conn.Wait()
+	}()
+	d.feed(r, c, s, conn, gone)
+	_ = conn.Close()
+	<-gone
+	return nil
+}
+
+// admit makes the new stream of a conversation and has an earlier one end.
+func (d *directLine) admit(r *http.Request) (*conversation, *stream, error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	ticket := r.URL.Query().Get("t")
+	t, c := d.tokens[ticket], d.conversations[r.PathValue("id")]
+	if t == nil || c == nil || t.conversation != c.id || t.bot.Region != d.region {
+		return nil, nil, wire.Refuse(http.StatusForbidden, "BadArgument", "Invalid token or secret")
+	}
+	if !d.Clock.Now().Before(t.expires) {
+		return nil, nil, wire.Refuse(http.StatusForbidden, "TokenExpired", "The stream was to be opened within a minute.")
+	}
+	delete(d.tokens, ticket)
+	n, err := c.since(r.URL.Query().Get("watermark"))
+	if err != nil {
+		return nil, nil, err
+	}
+	if c.stream != nil {
+		close(c.stream.out)
+	}
+	c.stream = &stream{sent: n, wake: make(chan struct{}, 1), out: make(chan struct{})}
+	c.stream.ring()
+	return c, c.stream, nil
+}
+
+// feed sends a keep-alive, and then what is said as it is said.
+func (d *directLine) feed(r *http.Request, c *conversation, s *stream, conn *websocket.Conn, gone <-chan struct{}) {
+	if err := conn.Send(nil); err != nil {
+		return
+	}
+	for {
+		select {
+		case <-s.wake:
+		case <-s.out:
+			return
+		case <-gone:
+			return
+		case <-r.Context().Done():
+			return
+		}
+		for _, set := range d.pending(c, s) {
+			raw, err := json.Marshal(set)
+			if err != nil || conn.Send(raw) != nil {
+				return
+			}
+		}
+	}
+}
+
+// pending takes what a stream has still to send.
+func (d *directLine) pending(c *conversation, s *stream) (sets []wire.Object) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for _, t := range s.typing {
+		sets = append(sets, wire.Object{"activities": []wire.Object{t}, "watermark": strconv.Itoa(s.sent)})
+	}
+	s.typing = nil
+	if s.sent < len(c.activities) {
+		sets = append(sets, c.set(s.sent))
+		s.sent = len(c.activities)
+	}
+	return sets
+}
