@@ -182,7 +182,7 @@ func (g *Graph) EnsureServicePrincipal(ctx context.Context, id guid.ID) (created
 	if controlplane.Refused(err).Status != http.StatusConflict {
 		return err == nil, wrap("create the service principal of", id, err)
 	}
-	_, err = g.api.Do(ctx, controlplane.Request{Method: http.MethodGet, Path: "/servicePrincipals(appId='" + string(id) + "')"})
+	_, err = g.replicated(ctx, controlplane.Request{Method: http.MethodGet, Path: "/servicePrincipals(appId='" + string(id) + "')"})
 	return false, wrap("find the service principal of", id, err)
 }
 
@@ -195,7 +195,8 @@ type Password struct {
 
 // AddPassword makes a secret for an application, by its object id, that ends at
 // a time. Each call makes another one: keep what it returns before anything
-// else is done. Needs Application.ReadWrite.OwnedBy.
+// else is done. The login service takes it some seconds later; Source.Await
+// waits for that. Needs Application.ReadWrite.OwnedBy.
 func (g *Graph) AddPassword(ctx context.Context, object guid.ID, name string, ends time.Time) (Password, error) {
 	a, err := g.replicated(ctx, controlplane.Request{
 		Method: http.MethodPost, Path: "/applications/" + string(object) + "/addPassword",

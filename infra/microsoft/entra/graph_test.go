@@ -68,7 +68,7 @@ func TestEnsureApplication(t *testing.T) {
 		"a permission that is missing is named":            {named, []controlplanetest.Step{refused(list(byName), 403, "Authorization_RequestDenied")}, false, "graph-permission-missing"},
 		"quotes in a name stay in the filter":              {entra.Wish{Name: "Jan's"}, []controlplanetest.Step{refused(list("displayName eq 'Jan''s'"), 403, "x")}, false, "graph-permission-missing"},
 		"a service principal that is refused is told so":   {named, []controlplanetest.Step{list(byName), create, refused(enable, 403, "Authorization_RequestDenied")}, true, "graph-permission-missing"},
-		"a conflict without a service principal is told":   {known, []controlplanetest.Step{list(byID, app(objectID, appID)), enabled, refused(look, 404, "Request_ResourceNotFound")}, false, "graph-not-found"},
+		"a conflict without a service principal is told":   {known, []controlplanetest.Step{list(byID, app(objectID, appID)), enabled, refused(look, 404, "Other")}, false, "graph-not-found"},
 		"an empty name is refused before anybody is asked": {entra.Wish{}, nil, false, "entra-application-name-invalid"},
 	} {
 		t.Run(sentence, func(t *testing.T) {
@@ -95,8 +95,8 @@ func TestReplicationLag(t *testing.T) {
 		took   time.Duration
 		code   string
 	}{
-		"some seconds are waited for":       {[]controlplanetest.Step{unknown, missing, enable}, 3 * time.Second, ""},
-		"half a minute, and then later":     {[]controlplanetest.Step{unknown, unknown, unknown, unknown, unknown, unknown}, 31 * time.Second, "entra-application-not-visible"},
+		"some seconds are waited for":       {[]controlplanetest.Step{unknown, missing, enable}, 1500 * time.Millisecond, ""},
+		"half a minute, and then later":     {[]controlplanetest.Step{unknown, unknown, unknown, unknown, unknown, unknown, unknown}, 31500 * time.Millisecond, "entra-application-not-visible"},
 		"another mistake is not waited for": {[]controlplanetest.Step{refused(enable, 400, "Request_Other")}, 0, "graph-request-refused"},
 	} {
 		t.Run(sentence, func(t *testing.T) {

@@ -9,38 +9,59 @@ import (
 	"handoff/infra/microsoft/entra/controlplane"
 )
 
-// Limits of waiting for an application to be known everywhere.
+// Limits of waiting for something new to be known everywhere.
 const (
-	lagTries = 6           // waits of 1, 2, 4, 8 and 16 s between them
-	lagFirst = time.Second // the first wait
+	lagTries = 7                      // with waits of 0.5, 1, 2, 4, 8 and 16 s between them
+	lagFirst = 500 * time.Millisecond // the first wait
 )
 
-// replicated makes a call about an application that may have been created
-// seconds ago. Until every part of Graph knows it, such calls are answered 400
-// Request_BadRequest or 404 Request_ResourceNotFound (community; seen for some
-// seconds, no bound is documented), which look like mistakes; so these are
-// repeated for half a minute, and then a fault that is worth another try later.
-// A refused call was not carried out.
-func (g *Graph) replicated(ctx context.Context, r controlplane.Request) (controlplane.Answer, error) {
-	for try := 1; ; try++ {
-		a, err := g.api.Do(ctx, r)
-		if !lagging(controlplane.Refused(err)) {
-			return a, err
+// await tries something about an application that may have been made seconds
+// ago. Until every part of Entra ID knows it, the answers look like mistakes
+// (community; seen for some seconds, no bound is documented); so what lags is
+// tried for half a minute, and is then a fault that is worth another try later.
+func await(ctx context.Context, try func() error, lags func(error) bool) error {
+	for n := 1; ; n++ {
+		err := try()
+		if !lags(err) {
+			return err
 		}
-		if try == lagTries || pause(ctx, lagFirst<<(try-1)) != nil {
-			return a, tooSoon(err)
+		if n == lagTries || pause(ctx, lagFirst<<(n-1)) != nil {
+			return tooSoon(err)
 		}
 	}
 }
 
-func lagging(r controlplane.RefusedError) bool {
+// replicated makes a call to Graph about such an application. A call that is
+// refused was not carried out.
+func (g *Graph) replicated(ctx context.Context, r controlplane.Request) (a controlplane.Answer, err error) {
+	err = await(ctx, func() error {
+		a, err = g.api.Do(ctx, r)
+		return err
+	}, unknownToGraph)
+	return a, err
+}
+
+func unknownToGraph(err error) bool {
+	r := controlplane.Refused(err)
 	return r.Status == http.StatusBadRequest && r.Code == "Request_BadRequest" ||
 		r.Status == http.StatusNotFound && r.Code == "Request_ResourceNotFound"
 }
 
+// Await returns when the login service takes credentials that were just made:
+// for some seconds it knows neither application nor secret. After half a minute
+// it returns entra-application-not-visible, worth another try.
+func (s *Source) Await(ctx context.Context) error {
+	return await(ctx, func() error {
+		_, err := s.Token(ctx)
+		return err
+	}, func(err error) bool {
+		return fault.Is(err, "entra-secret-refused") || fault.Is(err, "entra-application-unknown")
+	})
+}
+
 func tooSoon(err error) error {
 	f := fault.New(fault.Unavailable, "entra-application-not-visible",
-		"Microsoft Graph does not know the application everywhere yet, as happens after it was created; it is tried again. If this goes on, the application was deleted.").Because(err)
+		"Microsoft Entra ID does not know the application or its secret everywhere yet, as happens after they were made; it is tried again. If this goes on, they were deleted.").Because(err)
 	f.RetryAfter = time.Minute
 	return f
 }

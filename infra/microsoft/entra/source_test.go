@@ -139,7 +139,8 @@ func TestRefusedTokens(t *testing.T) {
 		permanent    bool
 	}{
 		"a wrong or expired secret":        {401, `{"error":"invalid_client",` + described + `}`, "entra-secret-refused", "AADSTS7000215", true},
-		"the same with another status":     {400, `{"error":"invalid_client"}`, "entra-secret-refused", "no number", true},
+		"the same with another status":     {400, `{"error":"invalid_client",` + described + `}`, "entra-secret-refused", "AADSTS7000215", true},
+		"a refusal without a description":  {401, `{"error":"invalid_client"}`, "entra-secret-refused", "no number", true},
 		"an application of another tenant": {400, `{"error":"unauthorized_client","error_description":"AADSTS700016: x"}`, "entra-application-unknown", "AADSTS700016", true},
 		"a tenant that does not exist":     {400, `{"error":"invalid_request","error_description":"AADSTS90002: x"}`, "entra-tenant-unknown", "AADSTS90002", true},
 		"an organisation elsewhere":        {400, `{"error":"invalid_resource","error_description":"AADSTS500011: x"}`, "entra-resource-unknown", "AADSTS500011", true},
@@ -211,5 +212,31 @@ func TestSecretsAreNotPrinted(t *testing.T) {
 		if strings.Contains(text, secret) {
 			t.Errorf("%s", text)
 		}
+	}
+}
+
+func TestANewSecretIsWaitedFor(t *testing.T) {
+	t.Parallel()
+	early := login(http.StatusUnauthorized, `{"error":"invalid_client","error_description":"AADSTS7000215: x"}`)
+	unknown := login(http.StatusBadRequest, `{"error":"unauthorized_client"}`)
+	for sentence, c := range map[string]struct {
+		script []controlplanetest.Step
+		took   time.Duration
+		code   string
+	}{
+		"some seconds":                    {[]controlplanetest.Step{unknown, early, token("one", 3600)}, 1500 * time.Millisecond, ""},
+		"half a minute, and then later":   {[]controlplanetest.Step{early, early, early, early, early, early, early}, 31500 * time.Millisecond, "entra-application-not-visible"},
+		"but not where something else is": {[]controlplanetest.Step{login(http.StatusBadRequest, `{"error":"invalid_scope"}`)}, 0, "entra-resource-unknown"},
+	} {
+		t.Run(sentence, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				start := time.Now()
+				err := source(t, c.script...).Await(t.Context())
+				if c.code == "" && err != nil || c.code != "" && !fault.Is(err, c.code) || time.Since(start) != c.took {
+					t.Errorf("after %v: %v", time.Since(start), err)
+				}
+			})
+		})
 	}
 }
