@@ -14,13 +14,14 @@ import (
 	"time"
 
 	"handoff/domain"
+	"handoff/domain/relay"
 	"handoff/events"
 )
 
 // Decider decides conversations.
 //
 //nolint:gochecknoglobals // a constant in all but syntax
-var Decider = domain.Decider[State]{Kind: events.KindConversation, StateVersion: 1, Evolve: evolve, Decide: decide}
+var Decider = domain.Decider[State]{Kind: events.KindConversation, StateVersion: 2, Evolve: evolve, Decide: decide}
 
 // What the state keeps at most.
 const (
@@ -54,6 +55,8 @@ type State struct {
 	Erasures int          `json:"erasures,omitempty"`
 	// Sealed says that something may have been sealed since the last erasure.
 	Sealed bool `json:"sealed,omitempty"`
+	// Relay is nil where Handoff does not stand in the conversation's way.
+	Relay *relay.State `json:"relay,omitempty"`
 }
 
 // Escalation is one of the conversation's escalations, without what is private.
@@ -73,6 +76,11 @@ type Escalation struct {
 	Pending      bool         `json:"pending,omitempty"`   // its transcript is not read yet
 	Code         string       `json:"code,omitempty"`      // of its end
 	Fingerprints []string     `json:"fingerprints,omitempty"`
+	// HubQueue is the id of the queue in which the hub has it, and Agent the ref
+	// of the human agent there; Judged says that the hub's choice was compared.
+	HubQueue string `json:"hub_queue,omitempty"`
+	Judged   bool   `json:"judged,omitempty"`
+	Agent    string `json:"agent,omitempty"`
 }
 
 // Seen is a request that the conversation knows.
@@ -87,6 +95,14 @@ func (s State) KeyGeneration() int { return s.Erasures }
 
 // Open returns the open escalation.
 func (s State) Open() (Escalation, bool) { return s.Last, s.Last.Status.Open() }
+
+// openNumber returns the number of the open escalation, 0 for none.
+func (s State) openNumber() int {
+	if e, open := s.Open(); open {
+		return e.Number
+	}
+	return 0
+}
 
 // Escalation returns the escalation with a number, if the state still has it.
 func (s State) Escalation(number int) (Escalation, bool) {
@@ -148,6 +164,8 @@ func evolve(s State, f events.Fact) State {
 	case *events.ContextErased:
 		s = s.erased(f.Generation)
 	}
+	s.Last = s.Last.observed(f)
+	s.Relay = relay.Evolve(s.Relay, s.Version, f)
 	return s
 }
 
@@ -206,6 +224,7 @@ func (e Escalation) routed(f *events.EscalationRouted, version int) Escalation {
 	}
 	e.Connection, e.Connected, e.Queue, e.Priority = f.Connection, f.ConnectionVersion, f.Queue, f.Priority
 	e.Rule, e.Fallback, e.RoutedAt = f.Route.Rule, f.Route.Fallback, version
+	e.HubQueue, e.Judged = "", false
 	return e
 }
 

@@ -1,12 +1,12 @@
 package conversation
 
 import (
-	"fmt"
 	"slices"
 
 	eh "github.com/looplab/eventhorizon"
 
 	"handoff/domain/fault"
+	"handoff/domain/relay"
 	"handoff/events"
 )
 
@@ -30,8 +30,10 @@ func decide(s State, cmd eh.Command) ([]events.Fact, error) {
 		return settleTranscript(s, c.Fact.Number, &c.Fact)
 	case Erase:
 		return erase(s, c)
+	case Observe:
+		return observe(s, c)
 	default:
-		return nil, fmt.Errorf("conversation: unknown command %s", cmd.CommandType())
+		return relay.Decide(s.Relay, s.openNumber(), cmd)
 	}
 }
 
@@ -157,7 +159,7 @@ func settleTranscript(s State, number int, f events.Fact) ([]events.Fact, error)
 }
 
 func erase(s State, c Erase) ([]events.Fact, error) {
-	if s.Last.Number == 0 {
+	if s.Last.Number == 0 && s.Relay == nil {
 		return nil, fault.New(fault.NotFound, "escalation-not-found", "There is no such escalation.")
 	}
 	if !s.Sealed {

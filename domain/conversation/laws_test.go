@@ -94,7 +94,7 @@ var (
 // come often, or nothing else would.
 func command(t *rapid.T, s conversation.State) eh.Command {
 	number := s.Last.Number - rapid.SampledFrom([]int{0, 0, 0, 1, 2, 9, -1}).Draw(t, "back")
-	switch rapid.IntRange(0, 13).Draw(t, "command") {
+	switch rapid.IntRange(0, 15).Draw(t, "command") {
 	case 0, 1, 2, 3:
 		return anyRaise(t)
 	case 4:
@@ -111,8 +111,21 @@ func command(t *rapid.T, s conversation.State) eh.Command {
 		return conversation.StoreTranscript{Fact: events.TranscriptStored{Number: number, Transcript: &events.Transcript{URL: scenario.Private}}}
 	case 12:
 		return conversation.MissTranscript{Fact: events.TranscriptMissing{Number: number, Code: "timeout"}}
+	case 13, 14:
+		return anyObservation(t, number)
 	}
 	return conversation.Erase{Reason: codes.Draw(t, "reason")}
+}
+
+func anyObservation(t *rapid.T, number int) eh.Command {
+	o := conversation.Observation{
+		Queue: events.HubQueue{ID: rapid.SampledFrom([]string{"", refunds, general}).Draw(t, "hub queue")}, Accepted: rapid.Bool().Draw(t, "accepted"),
+		End: rapid.SampledFrom([]conversation.Status{"", "", "", conversation.Completed, conversation.Failed}).Draw(t, "end"),
+	}
+	if rapid.Bool().Draw(t, "with agent") {
+		o.Agent, o.AgentRef = scenario.Private, prints.Draw(t, "agent")
+	}
+	return conversation.Observe{Number: number, Seen: o}
 }
 
 func anyRaise(t *rapid.T) eh.Command {

@@ -254,7 +254,7 @@ func TestStateOfAnotherVersionIsFoldedAnew(t *testing.T) {
 		t.Fatalf("Execute = %+v, %v", r, err)
 	}
 	snap, err := d.log.Load(t.Context(), d.at.ID)
-	if err != nil || snap.StateVersion != 2 || string(snap.State) != `{"Facts":3}` {
+	if err != nil || snap.StateVersion != conversation.Decider.StateVersion+1 || string(snap.State) != `{"Facts":3}` {
 		t.Errorf("the log carries %s of version %d, %v", snap.State, snap.StateVersion, err)
 	}
 	if back, err := eventlog.State(t.Context(), d.Ledger, conversation.Decider, d.at.ID); err != nil || back.State.Version != 3 || back.State.Last.Status != conversation.Expired {

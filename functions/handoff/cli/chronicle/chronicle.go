@@ -59,7 +59,7 @@ func (t *Teller) Tell(r events.Record) Line {
 	switch r.Kind {
 	case events.KindConversation:
 		l.About, l.Text = "escalation "+escid.Of(r.Stream, max(numberOf(f), 1)), t.conversation(f)
-		if _, erased := f.(*events.ContextErased); erased {
+		if ofConversation(f) {
 			l.About = "conversation of " + escid.Of(r.Stream, 1)
 		}
 	case events.KindDelivery:

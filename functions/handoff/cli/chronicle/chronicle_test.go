@@ -59,13 +59,24 @@ func kindOf(factType string) events.Kind {
 	switch {
 	case strings.HasPrefix(factType, "Deliver"):
 		return events.KindDelivery
-	case strings.HasPrefix(factType, "Escalation"), strings.HasPrefix(factType, "Transcript"), factType == "ContextErased":
+	case strings.HasPrefix(factType, "Escalation"), strings.HasPrefix(factType, "Transcript"), factType == "ContextErased", ofARelay(factType):
 		return events.KindConversation
 	case factType == "Reserved" || factType == "Released":
 		return events.KindReservation
 	default:
 		return events.KindConnection
 	}
+}
+
+// ofARelay reports whether a fact is of a relayed conversation, or of what a hub
+// made of it.
+func ofARelay(factType string) bool {
+	for _, prefix := range []string{"Relay", "Message", "BotConversation", "BotLeft", "BotTold", "Hub", "Human", "Route"} {
+		if strings.HasPrefix(factType, prefix) {
+			return true
+		}
+	}
+	return false
 }
 
 func TestEveryFactIsToldInWords(t *testing.T) {

@@ -30,6 +30,18 @@ func numberOf(f events.Fact) int {
 		return f.Number
 	case *events.TranscriptMissing:
 		return f.Number
+	case *events.EscalationQueued:
+		return f.Number
+	case *events.RouteConfirmed:
+		return f.Number
+	case *events.RouteOverruled:
+		return f.Number
+	case *events.HumanAgentJoined:
+		return f.Number
+	case *events.HubCommanded:
+		return f.Number
+	case *events.BotTold:
+		return f.Number
 	}
 	return 0
 }
@@ -60,7 +72,7 @@ func (t *Teller) conversation(f events.Fact) string {
 	case *events.ContextErased:
 		return "erased: everything private up to here is unreadable for ever" + because(f.Reason)
 	}
-	return f.FactType()
+	return t.relayed(f)
 }
 
 func routed(f *events.EscalationRouted) string {
