@@ -55,7 +55,10 @@ type HealthCheckSet struct {
 // PrerequisitesChecked is what was seen at the hub before anything was changed
 // there.
 type PrerequisitesChecked struct {
-	Findings []Finding `json:"findings,omitempty"` // empty: everything is as it should be
+	// ApplicationID is the one that the connection is going to have, where it is
+	// known before it is made.
+	ApplicationID string    `json:"application_id,omitempty"`
+	Findings      []Finding `json:"findings,omitempty"` // empty: everything is as it should be
 }
 
 // Finding is one thing that is not as it should be, and what to do.

@@ -91,6 +91,15 @@ type State struct {
 	Publication Publication `json:"publication,omitzero"`
 }
 
+// Inspection is what was seen at a hub before anything was changed there.
+type Inspection struct {
+	Findings []events.Finding
+	// ApplicationID is the one that the connection will have; empty: one has to
+	// be made.
+	ApplicationID string
+	Bot           publication.Finding
+}
+
 // User is an application user in a hub; see events.ApplicationUserEnabled.
 type User struct {
 	Held

@@ -12,11 +12,12 @@ import (
 )
 
 // CheckPrerequisites says what was seen at the hub before anything was changed
-// there. A finding that blocks fails the step.
+// there, and of the bot. A finding that blocks fails the step.
 type CheckPrerequisites struct {
 	To
 	Session int
 	Fact    events.PrerequisitesChecked
+	Bot     publication.Finding
 }
 
 // EnableUser says that the connection has a user in the hub that works.
@@ -101,6 +102,9 @@ func evolveHub(s State, f events.Fact) State {
 		s.HealthURL = f.URL
 	case *events.PrerequisitesChecked:
 		s.Checked, s.Findings = true, f.Findings
+		if f.ApplicationID != "" && !s.Blocked() { // it is reserved next
+			s.Held = hold(s.Held, Held{s.Hub.Type, s.Hub.Organisation, f.ApplicationID})
+		}
 	case *events.ApplicationUserEnabled:
 		u := userOf(f)
 		s.Users = append(without(s.Users, u.Held), u)
@@ -160,9 +164,14 @@ func checkPrerequisites(s State, c CheckPrerequisites) ([]events.Fact, error) {
 		return nil, nil
 	}
 	var facts []events.Fact
-	if !s.Checked || !slices.Equal(s.Findings, c.Fact.Findings) {
+	h := Held{s.Hub.Type, s.Hub.Organisation, c.Fact.ApplicationID}
+	news := !s.Checked || !slices.Equal(s.Findings, c.Fact.Findings) || c.Fact.ApplicationID != "" && !s.Blocked() && !slices.Contains(s.Held, h)
+	if news {
 		facts = append(facts, &c.Fact)
 		s = fold(s, facts)
+	}
+	if f := c.Bot.Fact(s.Publication.State); f != nil {
+		facts = append(facts, f)
 	}
 	failure, blocked := blocking(c.Fact.Findings)
 	if !blocked {

@@ -1,6 +1,7 @@
 package connection_test
 
 import (
+	"slices"
 	"strings"
 	"testing"
 
@@ -16,7 +17,7 @@ const organisation = "https://contoso.crm4.dynamics.com"
 // omni is a request for a connection with Omnichannel.
 func omni(change func(*connection.Request)) connection.Request {
 	c := connection.Request{Fact: *requested(), Omnichannel: &events.OmnichannelSet{
-		Path: "relay", Routing: "handoff", Directory: "contoso.onmicrosoft.com", ClientID: "client", AzureBot: "/subscriptions/1", Channel: "MsTeamsChannel",
+		Path: "relay", Routing: "handoff", Directory: "contoso.onmicrosoft.com", ClientID: "client", AzureBot: "/subscriptions/1", Channel: "MsTeamsChannel", Queue: "Store bot",
 	}}
 	c.Fact.Hub = events.Hub{Type: connection.Omnichannel, Organisation: organisation, ApplicationID: "app-1"}
 	c.Fact.Regions = &events.Regions{Bot: "europe", Hub: "europe", Log: "europe"}
@@ -88,12 +89,13 @@ func TestRequestOfOmnichannel(t *testing.T) {
 		"who chooses the queue is not said":           {When: omni(func(c *connection.Request) { c.Omnichannel.Routing = "" }), Fault: "omnichannel-incomplete"},
 		"no directory":                                {When: omni(func(c *connection.Request) { c.Omnichannel.Directory = "" }), Fault: "omnichannel-incomplete"},
 		"no client":                                   {When: omni(func(c *connection.Request) { c.Omnichannel.ClientID = "" }), Fault: "omnichannel-incomplete"},
-		"a relay without an Azure Bot":                {When: omni(func(c *connection.Request) { c.Omnichannel.AzureBot = "" }), Fault: "omnichannel-incomplete"},
-		"no bot":                                      {When: omni(func(c *connection.Request) { c.Fact.Bot.ID = "" }), Fault: "omnichannel-incomplete"},
-		"a long setting":                              {When: omni(func(c *connection.Request) { c.Omnichannel.Queue = strings.Repeat("x", 257) }), Fault: "limit-exceeded"},
-		"an endless token endpoint":                   {When: omni(func(c *connection.Request) { c.Omnichannel.TokenEndpoint = strings.Repeat("x", 2049) }), Fault: "limit-exceeded"},
-		"an endless resource id":                      {When: omni(func(c *connection.Request) { c.Omnichannel.AzureBot = strings.Repeat("x", 2049) }), Fault: "limit-exceeded"},
-		"an endless health URL":                       {When: omni(func(c *connection.Request) { c.Health = &events.HealthCheckSet{URL: strings.Repeat("x", 2049)} }), Fault: "limit-exceeded"},
+		"a relay without a queue":                     {When: omni(func(c *connection.Request) { c.Omnichannel.Queue = "" }), Fault: "omnichannel-incomplete"},
+		"advice without the native connection's id":   {When: omni(func(c *connection.Request) { c.Omnichannel.Path = "advise"; c.Fact.Hub.ApplicationID = "" }), Fault: "omnichannel-incomplete"},
+		"no bot":                    {When: omni(func(c *connection.Request) { c.Fact.Bot.ID = "" }), Fault: "omnichannel-incomplete"},
+		"a long setting":            {When: omni(func(c *connection.Request) { c.Omnichannel.Queue = strings.Repeat("x", 257) }), Fault: "limit-exceeded"},
+		"an endless token endpoint": {When: omni(func(c *connection.Request) { c.Omnichannel.TokenEndpoint = strings.Repeat("x", 2049) }), Fault: "limit-exceeded"},
+		"an endless resource id":    {When: omni(func(c *connection.Request) { c.Omnichannel.AzureBot = strings.Repeat("x", 2049) }), Fault: "limit-exceeded"},
+		"an endless health URL":     {When: omni(func(c *connection.Request) { c.Health = &events.HealthCheckSet{URL: strings.Repeat("x", 2049)} }), Fault: "limit-exceeded"},
 		"endless reasons": {When: omni(func(c *connection.Request) {
 			apart(c)
 			c.Override = &events.RegionsOverridden{By: "x", Why: strings.Repeat("x", 2049)}
@@ -104,7 +106,7 @@ func TestRequestOfOmnichannel(t *testing.T) {
 		}), Fault: "limit-exceeded"},
 	})
 	advice := omni(func(c *connection.Request) {
-		c.Omnichannel.Path, c.Omnichannel.AzureBot, c.Fact.Bot.ID, c.Omnichannel.BotSchema = "advise", "", "", "cr1_bot"
+		c.Omnichannel.Path, c.Omnichannel.AzureBot, c.Omnichannel.Queue, c.Fact.Bot.ID, c.Omnichannel.BotSchema = "advise", "", "", "", "cr1_bot"
 	})
 	if _, err := connection.Decider.Decide(connection.State{}, advice); err != nil {
 		t.Errorf("advice without an Azure Bot: %v", err)
@@ -141,6 +143,19 @@ func TestPrerequisites(t *testing.T) {
 		"after a reconnect it is said once more":  {Given: plus(asked, seen(), drained(), requested()), When: connection.CheckPrerequisites{Session: 2}, Then: []events.Fact{seen()}},
 		"what blocked before is said after again": {Given: plus(asked, seen(missing), failed("solution-missing", "Install it."), requested()), When: connection.CheckPrerequisites{Session: 2, Fact: *seen(missing)}, Then: []events.Fact{seen(missing), failed("solution-missing", "Install it.")}},
 	})
+	never := publication.Finding{State: publication.Unpublished, Reason: "never-published"}
+	scenario.Run(t, connection.Decider, map[string]scenario.Case{
+		"the bot is seen as well": {Given: asked, When: connection.CheckPrerequisites{Session: 1, Bot: never}, Then: []events.Fact{seen(), &events.BotUnpublished{Code: "never-published"}}},
+		"and said once":           {Given: plus(asked, seen(), &events.BotUnpublished{Code: "never-published"}), When: connection.CheckPrerequisites{Session: 1, Bot: never}, Nothing: true},
+	})
+	known := &events.PrerequisitesChecked{ApplicationID: "app-9", Findings: []events.Finding{long}}
+	if got := applications(fold(plus(asked, known)...)); !slices.Contains(got, "app-9") {
+		t.Errorf("held = %v: what is reserved next is not given back after a crash", got)
+	}
+	known.Findings = []events.Finding{missing}
+	if got := applications(fold(plus(asked, known)...)); len(got) != 0 {
+		t.Errorf("held = %v, of which nothing is reserved", got)
+	}
 	if s := fold(plus(asked, seen(long))...); s.Blocked() || !s.Checked {
 		t.Error("what is worth knowing blocks")
 	}

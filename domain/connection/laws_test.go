@@ -92,7 +92,8 @@ func command(t *rapid.T, s connection.State) eh.Command {
 		return anyDisconnect(t)
 	case 12:
 		blocks := rapid.SliceOfN(rapid.Bool(), 0, 2).Draw(t, "blocking")
-		c := connection.CheckPrerequisites{Session: session}
+		c := connection.CheckPrerequisites{Session: session, Fact: events.PrerequisitesChecked{ApplicationID: short.Draw(t, "app")}}
+		c.Bot.State = found.Draw(t, "state")
 		for _, b := range blocks {
 			c.Fact.Findings = append(c.Fact.Findings, events.Finding{Code: "c", Detail: "It is missing.", Blocking: b})
 		}

@@ -76,8 +76,11 @@ func checkOmnichannel(f events.ConnectionRequested, o *events.OmnichannelSet) er
 		return missing("directory", "Name the tenant of Microsoft Entra ID (Azure AD) in which the application of client_id is registered: its id or one of its domains.")
 	case o.ClientID == "":
 		return missing("client_id", "Give the Application (client) ID by which Handoff calls Microsoft's APIs.")
-	case o.Path == events.PathRelay && o.AzureBot == "":
-		return missing("azure_bot", "The relay needs an Azure Bot of yours, through which the hub talks to Handoff. Give its resource id; it stands under Properties in the Azure portal.")
+	case o.Path == events.PathRelay && o.Queue == "":
+		return missing("queue", "Name the messaging queue of the hub, or its id, in which the bot stands beside the human agents who take over from it.")
+	case o.Path == events.PathAdvise && f.Hub.ApplicationID == "":
+		return fault.New(fault.Unprocessable, "omnichannel-incomplete",
+			"Give the application id of the bot's own connection to the hub. It stands in Copilot Studio (Power Virtual Agents) where the bot's agent transfers are set up.").At("/hub/application_id")
 	case f.Bot.ID == "" && o.BotSchema == "":
 		return missing("bot_schema", "Say which bot: its id (bot.id) or its schema name (omnichannel.bot_schema).")
 	}

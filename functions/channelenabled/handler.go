@@ -1,5 +1,6 @@
-// Package channelenabled answers ChannelEnabled: it checks that everything the
-// connection needs at its hub is there, and opens it for escalations.
+// Package channelenabled answers ChannelEnabled: it sees to it that the
+// connection has its user in the hub, checks that everything else it needs there
+// is there too, and opens it for escalations.
 package channelenabled
 
 import (
@@ -26,11 +27,48 @@ type Hub interface {
 type Handler struct {
 	Ledger *eventlog.Ledger
 	Hub    Hub
+	Users  steps.Users // nil: no hub knows users
 }
 
-// Handle carries out the step; see steps.Run for what becomes of failures.
+const function = "channelenabled"
+
+// Handle carries out the two steps; see steps.Run for what becomes of failures.
+// Then it disables the users of earlier sessions that are of no use any more.
 func (h *Handler) Handle(ctx context.Context, n events.Notification) error {
-	step := steps.Step{Name: connection.StepReady, Function: "channelenabled", From: connection.ChannelEnabled}
+	if h.Users == nil {
+		return h.open(ctx, n)
+	}
+	if enabled, err := h.enable(ctx, n); err != nil || !enabled {
+		return err
+	}
+	if err := h.open(ctx, n); err != nil {
+		return err
+	}
+	return steps.Leave(ctx, h.Ledger, h.Users, n, function)
+}
+
+// enable sees to the connection's user and reports whether the next step may be
+// taken.
+func (h *Handler) enable(ctx context.Context, n events.Notification) (enabled bool, err error) {
+	enabled = true
+	step := steps.Step{Name: connection.StepUser, Function: function, From: connection.ChannelEnabled}
+	_, err = steps.Run(ctx, h.Ledger, n, step, func(ctx context.Context, c connection.State) (eh.Command, error) {
+		cmd := connection.EnableUser{To: connection.To(n.Stream)} // of no session: it changes nothing
+		f, err := h.Users.EnableUser(ctx, c)
+		if err != nil {
+			enabled = false
+			return nil, fmt.Errorf("enable user: %w", err)
+		}
+		if f != nil {
+			cmd.Session, cmd.Fact = c.Session, *f
+		}
+		return cmd, nil
+	})
+	return enabled, err
+}
+
+func (h *Handler) open(ctx context.Context, n events.Notification) error {
+	step := steps.Step{Name: connection.StepReady, Function: function, From: connection.ChannelEnabled}
 	_, err := steps.Run(ctx, h.Ledger, n, step, func(ctx context.Context, c connection.State) (eh.Command, error) {
 		if err := h.Hub.CheckReady(ctx, c); err != nil {
 			return nil, fmt.Errorf("check the hub: %w", err)

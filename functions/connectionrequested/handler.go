@@ -1,11 +1,13 @@
-// Package connectionrequested answers ConnectionRequested: it finds or makes the
-// application id of the connection in its hub, and reserves it, so that no
-// other connection of any tenant has the same one in that organisation.
+// Package connectionrequested answers ConnectionRequested: it looks at the hub
+// before anything is changed there, finds or makes the application id of the
+// connection, and reserves it, so that no other connection of any tenant has the
+// same one in that organisation.
 package connectionrequested
 
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	eh "github.com/looplab/eventhorizon"
 
@@ -25,6 +27,14 @@ type Applications interface {
 	EnsureApplication(ctx context.Context, c connection.State) (id string, created bool, err error)
 }
 
+// Inspector looks at a hub before anything is changed there.
+type Inspector interface {
+	// Inspect changes nothing. Everything that is not as it should be is a
+	// finding; an error means that it could not look. Hubs at which there is
+	// nothing to look at get nil.
+	Inspect(ctx context.Context, c connection.State) (*connection.Inspection, error)
+}
+
 // Streams names the streams of reservations, which belong to no tenant.
 type Streams interface {
 	SystemStreamID(kind events.Kind, parts ...string) events.StreamID
@@ -35,24 +45,70 @@ type Streams interface {
 type Handler struct {
 	Ledger       *eventlog.Ledger
 	Applications Applications
+	Inspector    Inspector // nil: there is nothing to look at
 	Streams      Streams
 }
 
-// Handle carries out the step; see steps.Run for what becomes of failures.
+// Handle carries out the two steps; see steps.Run for what becomes of failures.
 func (h *Handler) Handle(ctx context.Context, n events.Notification) error {
-	var reserved connection.Held
+	seen, goOn, err := h.inspect(ctx, n)
+	if err != nil || !goOn {
+		return err
+	}
+	return h.register(ctx, n, seen)
+}
+
+// inspect looks at the hub. It returns the application id, if that is known now,
+// and whether what was seen lets the connection go on.
+func (h *Handler) inspect(ctx context.Context, n events.Notification) (application string, goOn bool, err error) {
+	if h.Inspector == nil {
+		return "", true, nil
+	}
+	looked := false
+	step := steps.Step{Name: connection.StepPrerequisites, Function: function, From: connection.Requested}
+	c, err := steps.Run(ctx, h.Ledger, n, step, func(ctx context.Context, c connection.State) (eh.Command, error) {
+		cmd := connection.CheckPrerequisites{To: connection.To(n.Stream)} // of no session: it changes nothing
+		seen, err := h.Inspector.Inspect(ctx, c)
+		if err != nil {
+			return nil, fmt.Errorf("look at the hub: %w", err)
+		}
+		looked = true
+		if seen != nil {
+			application, cmd.Session, cmd.Bot = seen.ApplicationID, c.Session, seen.Bot
+			cmd.Fact = events.PrerequisitesChecked{ApplicationID: seen.ApplicationID, Findings: seen.Findings}
+		}
+		return cmd, nil
+	})
+	return application, c.Status != connection.Requested || looked && !c.Blocked(), err
+}
+
+// register finds or makes the application. One that is known before is reserved
+// before anything is changed at the hub.
+func (h *Handler) register(ctx context.Context, n events.Notification, known string) error {
+	var reserved []connection.Held
+	reserve := func(ctx context.Context, c connection.State, id string) error {
+		held := connection.Held{HubType: c.Hub.Type, Organisation: c.Hub.Organisation, ApplicationID: id}
+		reserved = append(reserved, held)
+		return h.reserve(ctx, n, c.Session, held)
+	}
 	step := steps.Step{Name: connection.StepApplication, Function: function, From: connection.Requested}
 	c, err := steps.Run(ctx, h.Ledger, n, step, func(ctx context.Context, c connection.State) (eh.Command, error) {
+		if known != "" {
+			if err := reserve(ctx, c, known); err != nil {
+				return nil, fmt.Errorf("reserve application: %w", err)
+			}
+		}
 		id, created, err := h.Applications.EnsureApplication(ctx, c)
 		if err != nil {
 			return nil, fmt.Errorf("find application: %w", err)
 		}
-		reserved = connection.Held{HubType: c.Hub.Type, Organisation: c.Hub.Organisation, ApplicationID: id}
-		if err := h.reserve(ctx, n, c.Session, reserved); err != nil {
-			return nil, fmt.Errorf("reserve application: %w", err)
+		if id != known {
+			if err := reserve(ctx, c, id); err != nil {
+				return nil, fmt.Errorf("reserve application: %w", err)
+			}
 		}
 		return connection.RegisterApp{To: connection.To(n.Stream), Session: c.Session, Fact: events.AppRegistered{
-			HubType: reserved.HubType, Organisation: reserved.Organisation, ApplicationID: id, Created: created,
+			HubType: c.Hub.Type, Organisation: c.Hub.Organisation, ApplicationID: id, Created: created,
 		}}, nil
 	})
 	if err != nil {
@@ -62,11 +118,15 @@ func (h *Handler) Handle(ctx context.Context, n events.Notification) error {
 }
 
 // tidy gives back what the connection does not hold after all: ids of earlier
-// attempts, and this one if the connection was disconnected meanwhile.
-func (h *Handler) tidy(ctx context.Context, n events.Notification, c connection.State, reserved connection.Held) error {
-	for _, held := range append(c.Reservations(), reserved) {
-		inUse := c.Active() && held.ApplicationID == c.ApplicationID && held.Organisation == c.Hub.Organisation && held.HubType == c.Hub.Type
-		if inUse || held.ApplicationID == "" || c.Status == connection.Requested {
+// attempts, and this one if the connection was disconnected meanwhile. An id
+// whose user still works in the hub is kept until that is disabled.
+func (h *Handler) tidy(ctx context.Context, n events.Notification, c connection.State, reserved []connection.Held) error {
+	if c.Status == connection.Requested {
+		return nil
+	}
+	for _, held := range append(c.Reservations(), reserved...) {
+		works := slices.ContainsFunc(c.Users, func(u connection.User) bool { return u.Held == held })
+		if c.Uses(held) || works || held.ApplicationID == "" {
 			continue
 		}
 		if err := h.Release(ctx, n, c.Session, held); err != nil {

@@ -1,5 +1,6 @@
-// Package disconnected answers Disconnected: it gives the application id back
-// and applies the disconnect's policy to every escalation that is still open.
+// Package disconnected answers Disconnected: it disables the connection's user
+// in the hub, gives the application id back and applies the disconnect's policy
+// to every escalation that is still open.
 //
 // An escalation that is raised while this runs is settled from the other side,
 // by escalationraised, which reads the connection again after it was raised.
@@ -10,10 +11,12 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"slices"
 
 	"handoff/domain/connection"
 	"handoff/events"
 	"handoff/infra/eventlog"
+	"handoff/infra/steps"
 )
 
 // Escalations lists what is open.
@@ -40,6 +43,7 @@ type Handler struct {
 	Escalations  Escalations
 	Settler      Settler
 	Applications Releaser
+	Users        steps.Users // nil: no hub knows users
 }
 
 // Handle settles what the connection left open. A connection that was connected
@@ -52,12 +56,33 @@ func (h *Handler) Handle(ctx context.Context, n events.Notification) error {
 	if c.State.Status != connection.Disconnected {
 		return nil
 	}
-	for _, held := range c.State.Reservations() {
-		if err := h.Applications.Release(ctx, n, c.State.Session, held); err != nil {
-			return fmt.Errorf("disconnect %s: %w", c.State.ID, err)
+	// A hub that is down must not keep customers waiting.
+	return errors.Join(h.leave(ctx, n, c.State), h.settle(ctx, n, c.State.ID))
+}
+
+// leave gives back what the connection held. An id whose user could not be
+// disabled is kept: the hub would take the next connection for this one.
+func (h *Handler) leave(ctx context.Context, n events.Notification, c connection.State) error {
+	if h.Users != nil {
+		if err := steps.Leave(ctx, h.Ledger, h.Users, n, "disconnected"); err != nil {
+			return fmt.Errorf("disconnect %s: %w", c.ID, err)
+		}
+		after, err := eventlog.State(ctx, h.Ledger, connection.Decider, n.Stream)
+		if err != nil {
+			return fmt.Errorf("disconnect %s: %w", c.ID, err)
+		}
+		c.Users = after.State.Users
+	}
+	for _, held := range c.Reservations() {
+		kept := slices.ContainsFunc(c.Unused(), func(u connection.User) bool { return u.Held == held })
+		if kept {
+			continue
+		}
+		if err := h.Applications.Release(ctx, n, c.Session, held); err != nil {
+			return fmt.Errorf("disconnect %s: %w", c.ID, err)
 		}
 	}
-	return h.settle(ctx, n, c.State.ID)
+	return nil
 }
 
 // settle goes through all of them even if one fails; what failed is tried

@@ -26,7 +26,7 @@ type Step struct {
 // connection after it. Where the connection is not at the step's start, it was
 // done before or came too late, and nothing happens.
 //
-// do carries out the outside effect, which must bear being repeated, and
+// The state that do gets names its tenant. do carries out the outside effect, which must bear being repeated, and
 // returns the command that records it. If it fails, the failure becomes a fact
 // too. A permanent failure is settled with that and returns nil; any other is
 // returned, so that the step is tried again.
@@ -38,6 +38,7 @@ func Run(ctx context.Context, l *eventlog.Ledger, n events.Notification, s Step,
 	if c.State.Status != s.From {
 		return c.State, nil
 	}
+	c.State.Tenant = n.Tenant
 	cmd, err := do(ctx, c.State)
 	if err == nil {
 		return execute(ctx, l, n, s, cmd)
