@@ -95,8 +95,10 @@ func Event(name string, value any) Activity {
 }
 
 // Text returns the text of that name, or nothing where it is none.
-func (a Activity) Text(name string) (s string) {
-	raw := a[name]
+func (a Activity) Text(name string) string { return TextOf(a[name]) }
+
+// TextOf returns the text that a value is, or nothing.
+func TextOf(raw json.RawMessage) (s string) {
 	if len(raw) == 0 || raw[0] != '"' {
 		return ""
 	}
