@@ -125,7 +125,7 @@ func (t *Teller) connection(f events.Fact) string {
 	case *events.Released:
 		return "given back by " + f.Connection
 	}
-	return f.FactType()
+	return hub(f)
 }
 
 func (t *Teller) policy(f *events.Disconnected) string {
