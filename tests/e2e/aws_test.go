@@ -6,10 +6,12 @@ import (
 	"encoding/json"
 	"errors"
 	"maps"
+	"math/rand/v2"
 	"os"
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 
 	"handoff/tests/awstest"
@@ -46,6 +48,9 @@ type deployment struct {
 	log   *tail
 	dead  map[string]int // what failed for good, as of the last scenario
 	tried bool
+
+	again    atomic.Int64 // how many of a thousand batches of the stream come twice
+	repeated atomic.Int64 // how many did
 }
 
 var shared = &deployment{turn: make(chan struct{}, 1), log: &tail{}}
@@ -98,13 +103,23 @@ func (d *deployment) launch(t *testing.T, e awstest.Engine) (*lambdarun.Cloud, e
 	}
 	return lambdarun.Launch(t.Context(), lambdarun.Plan{
 		Engine: e, Template: template, Bootstraps: bootstraps, Log: d.log,
-		Concurrency: map[string]int{"webhook": 4, "api": 4, "deliver": 4, "publisher": 1, "indexer": 1},
+		Concurrency: map[string]int{"webhook": 4, "api": 4, "deliver": 4, "publisher": 2, "indexer": 2},
+		Stream:      func(s *lambdarun.Stream) { s.Shards, s.Again = 2, d.twice },
 		Change: func(resource string, p map[string]any) {
 			if resource == "DisconnectedAgain" {
 				p["DelaySeconds"] = 3 // instead of 90
 			}
 		},
 	})
+}
+
+// twice is a Stream's Again.
+func (d *deployment) twice() bool {
+	yes := rand.Int64N(1000) < d.again.Load()
+	if yes {
+		d.repeated.Add(1)
+	}
+	return yes
 }
 
 func (d *deployment) remove() (err error) {

@@ -14,11 +14,19 @@ import (
 
 	"zombiezen.com/go/sqlite"
 	"zombiezen.com/go/sqlite/sqlitex"
+
+	"handoff/tests/harness"
 )
 
 // do sends a request and returns status and body. body may be a string, bytes,
 // or anything that is JSON. It may be called from any goroutine.
 func (w *world) do(key, method, path string, body any, header ...string) (int, []byte, error) {
+	status, out, _, err := w.exchange(key, method, path, body, header...)
+	return status, out, err
+}
+
+// exchange is do that returns the headers of the answer too.
+func (w *world) exchange(key, method, path string, body any, header ...string) (int, []byte, http.Header, error) {
 	var r io.Reader
 	switch b := body.(type) {
 	case nil:
@@ -31,7 +39,7 @@ func (w *world) do(key, method, path string, body any, header ...string) (int, [
 	default:
 		j, err := json.Marshal(b)
 		if err != nil {
-			return 0, nil, err
+			return 0, nil, nil, err
 		}
 		r = bytes.NewReader(j)
 	}
@@ -39,7 +47,7 @@ func (w *world) do(key, method, path string, body any, header ...string) (int, [
 	defer cancel()
 	req, err := http.NewRequestWithContext(ctx, method, w.url+path, r)
 	if err != nil {
-		return 0, nil, err
+		return 0, nil, nil, err
 	}
 	if key != "" {
 		req.Header.Set("Authorization", "Bearer "+key)
@@ -54,11 +62,11 @@ func (w *world) do(key, method, path string, body any, header ...string) (int, [
 	}
 	resp, err := w.client.Do(req)
 	if err != nil {
-		return 0, nil, err
+		return 0, nil, nil, err
 	}
 	defer func() { _ = resp.Body.Close() }()
 	out, err := io.ReadAll(resp.Body)
-	return resp.StatusCode, out, err
+	return resp.StatusCode, out, resp.Header, err
 }
 
 // call is do, in the goroutine of the test.
@@ -186,12 +194,22 @@ func (w *world) facts() []fact {
 	return w.lines("/v1/facts")
 }
 
+// lines returns the facts of all pages; on one machine there is one.
 func (w *world) lines(path string) (all []fact) {
 	w.t.Helper()
-	status, body := w.call(w.admin, "GET", path, nil)
-	if status != http.StatusOK {
-		w.t.Fatalf("GET %s = %d: %s", path, status, body)
+	for path != "" {
+		status, body, header, err := w.exchange(w.admin, "GET", path, nil)
+		if err != nil || status != http.StatusOK {
+			w.t.Fatalf("GET %s = %d: %s %v", path, status, body, err)
+		}
+		all = append(all, w.parsed(path, body)...)
+		path = harness.Next(header)
 	}
+	return all
+}
+
+func (w *world) parsed(path string, body []byte) (all []fact) {
+	w.t.Helper()
 	s := bufio.NewScanner(bytes.NewReader(body))
 	s.Buffer(nil, 16<<20)
 	for s.Scan() {

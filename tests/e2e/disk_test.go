@@ -69,7 +69,7 @@ func (w *world) fork(t *testing.T, position int64) *world {
 			head = (SELECT max(version) FROM facts f WHERE f.sid = streams.sid),
 			head_hash = (SELECT hash FROM facts f WHERE f.sid = streams.sid ORDER BY version DESC LIMIT 1);
 		DELETE FROM subscriptions; DELETE FROM aside; DELETE FROM lane_items; DELETE FROM lane_endpoints;`)
-	f := &world{t: t, dir: dir, admin: w.admin, desk: w.desk, clock: w.clock, client: w.client, change: w.change}
+	f := &world{t: t, dir: dir, admin: w.admin, desk: w.desk, clock: w.clock, client: w.client, waits: w.waits, org: w.org, change: w.change}
 	f.run()
 	t.Cleanup(f.stop)
 	return f

@@ -30,6 +30,7 @@ type world struct {
 	desk   *desk
 	clock  *clock
 	client *http.Client
+	waits  time.Duration // for what is to come true
 
 	// On one machine.
 	dir    string
@@ -46,7 +47,7 @@ func newWorld(t *testing.T) *world {
 	t.Helper()
 	transport := &http.Transport{MaxIdleConnsPerHost: 128}
 	t.Cleanup(transport.CloseIdleConnections)
-	w := &world{t: t, clock: &clock{}, org: "demo desk", client: &http.Client{Transport: transport}}
+	w := &world{t: t, clock: &clock{}, org: "demo desk", waits: patience, client: &http.Client{Transport: transport}}
 	w.desk = newDesk(t, w.clock)
 	return w
 }
@@ -143,7 +144,7 @@ func (w *world) advance(d time.Duration) {
 // eventually waits until f reports true.
 func (w *world) eventually(what string, f func() bool) {
 	w.t.Helper()
-	ctx, cancel := context.WithTimeout(w.t.Context(), patience)
+	ctx, cancel := context.WithTimeout(w.t.Context(), w.waits)
 	defer cancel()
 	tick, schedules := time.NewTicker(10*time.Millisecond), time.NewTicker(time.Second)
 	defer tick.Stop()
@@ -162,7 +163,7 @@ func (w *world) eventually(what string, f func() bool) {
 // settled waits until every function was told of everything.
 func (w *world) settled() {
 	w.t.Helper()
-	ctx, cancel := context.WithTimeout(w.t.Context(), patience)
+	ctx, cancel := context.WithTimeout(w.t.Context(), w.waits)
 	defer cancel()
 	settled := func(ctx context.Context) error { return w.sys.Settled(ctx) }
 	if w.cloud != nil {

@@ -48,7 +48,7 @@ func TestVerifyFindsWhatWasChangedInTheFile(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			f := &world{t: t, dir: copied(t, w.dir), admin: w.admin, desk: w.desk, clock: w.clock, client: w.client, change: w.change}
+			f := &world{t: t, dir: copied(t, w.dir), admin: w.admin, desk: w.desk, clock: w.clock, client: w.client, waits: w.waits, org: w.org, change: w.change}
 			f.edit("handoff.db", c.sql)
 			f.run()
 			t.Cleanup(f.stop)

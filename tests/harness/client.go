@@ -11,6 +11,8 @@ import (
 	"io/fs"
 	"iter"
 	"net/http"
+	"net/url"
+	"strings"
 	"time"
 
 	"handoff/domain/audit"
@@ -129,42 +131,68 @@ func (c Client) Connect(ctx context.Context, name string, endpoints ...connectio
 	return *made.Credentials, nil
 }
 
-// Facts yields all facts after a position as they are stored.
+// Facts yields all facts after a position as they are stored, those of all pages.
 func (c Client) Facts(ctx context.Context, after int64) iter.Seq2[httpapi.StoredFact, error] {
 	return func(yield func(httpapi.StoredFact, error) bool) {
-		req, err := http.NewRequestWithContext(ctx, http.MethodGet, fmt.Sprintf("%s/v1/facts?after=%d", c.URL, after), http.NoBody)
-		if err != nil {
-			yield(httpapi.StoredFact{}, err)
-			return
-		}
-		req.Header.Set("Authorization", "Bearer "+c.Key)
-		resp, err := c.client().Do(req)
-		if err != nil {
-			yield(httpapi.StoredFact{}, fmt.Errorf("read facts: %w", err))
-			return
-		}
-		defer func() { _ = resp.Body.Close() }()
-		lines := json.NewDecoder(bufio.NewReaderSize(resp.Body, 1<<16))
-		for {
-			var line struct {
-				httpapi.StoredFact
-
-				Error *httpapi.Problem `json:"error"`
-				Code  string           `json:"code"` // of a problem in place of facts
-			}
-			err := lines.Decode(&line)
-			if err == io.EOF { //nolint:errorlint // json.Decoder returns it bare
-				return
-			}
-			if err == nil && (line.Error != nil || line.Code != "") {
-				err = fmt.Errorf("the answer is a problem: %s %+v", line.Code, line.Error)
-			}
+		for path := fmt.Sprintf("/v1/facts?after=%d", after); path != ""; {
+			resp, err := c.get(ctx, path)
 			if err != nil {
-				err = fmt.Errorf("read facts: %w", err)
-			}
-			if !yield(line.StoredFact, err) || err != nil {
+				yield(httpapi.StoredFact{}, fmt.Errorf("read facts: %w", err))
 				return
 			}
+			path = Next(resp.Header)
+			more := factsIn(resp.Body, yield)
+			_ = resp.Body.Close()
+			if !more {
+				return
+			}
+		}
+	}
+}
+
+func (c Client) get(ctx context.Context, path string) (*http.Response, error) {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, c.URL+path, http.NoBody)
+	if err != nil {
+		return nil, err
+	}
+	req.Header.Set("Authorization", "Bearer "+c.Key)
+	return c.client().Do(req)
+}
+
+// Next returns path and query of the page that an answer says comes next (RFC
+// 8288), empty if it says of none.
+func Next(header http.Header) string {
+	for _, link := range header.Values("Link") {
+		target, rel, _ := strings.Cut(strings.TrimPrefix(link, "<"), ">")
+		if u, err := url.Parse(target); err == nil && strings.Contains(rel, `rel="next"`) {
+			return u.RequestURI()
+		}
+	}
+	return ""
+}
+
+// factsIn yields the facts of one page and reports whether there may be more.
+func factsIn(body io.Reader, yield func(httpapi.StoredFact, error) bool) bool {
+	lines := json.NewDecoder(bufio.NewReaderSize(body, 1<<16))
+	for {
+		var line struct {
+			httpapi.StoredFact
+
+			Error *httpapi.Problem `json:"error"`
+			Code  string           `json:"code"` // of a problem in place of facts
+		}
+		err := lines.Decode(&line)
+		if err == io.EOF { //nolint:errorlint // json.Decoder returns it bare
+			return true
+		}
+		if err == nil && (line.Error != nil || line.Code != "") {
+			err = fmt.Errorf("the answer is a problem: %s %+v", line.Code, line.Error)
+		}
+		if err != nil {
+			err = fmt.Errorf("read facts: %w", err)
+		}
+		if !yield(line.StoredFact, err) || err != nil {
+			return false
 		}
 	}
 }

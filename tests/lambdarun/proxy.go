@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"log/slog"
 	"maps"
 	"net/http"
 	"net/http/httputil"
@@ -27,7 +28,7 @@ type Call struct {
 // Fault is what becomes of a call.
 type Fault int
 
-// What may become of a call.
+// What may become of a call. The zero value lets it pass.
 const (
 	Passed     Fault = iota
 	Throttled        // refused, as beyond the quota
@@ -39,8 +40,6 @@ const (
 
 // Proxy stands between functions and an emulator. It is safe for concurrent use.
 type Proxy struct {
-	// Decide, if set, says what becomes of a call. Set it before the first one.
-	Decide func(Call) Fault
 	// Allowed, if set, says why a call is not allowed, as IAM would, or nothing.
 	Allowed func(Call) string
 	// Kill, if set, kills the instance of that name.
@@ -48,6 +47,7 @@ type Proxy struct {
 
 	forward *httputil.ReverseProxy
 	mu      sync.Mutex
+	decide  func(Call) Fault
 	met     map[Fault]int
 	denied  map[string]bool
 }
@@ -60,9 +60,20 @@ func NewProxy(endpoint string) (*Proxy, error) {
 	}
 	rewrite := func(r *httputil.ProxyRequest) { r.SetURL(u) }
 	return &Proxy{
-		forward: &httputil.ReverseProxy{Rewrite: rewrite, Transport: &http.Transport{MaxIdleConnsPerHost: 64}},
-		met:     map[Fault]int{}, denied: map[string]bool{},
+		forward: &httputil.ReverseProxy{
+			Rewrite: rewrite, Transport: &http.Transport{MaxIdleConnsPerHost: 64},
+			ErrorLog: slog.NewLogLogger(slog.DiscardHandler, slog.LevelError), // functions that were killed
+		},
+		met: map[Fault]int{}, denied: map[string]bool{},
 	}, nil
+}
+
+// Plant has decide say from now on what becomes of calls; nil lets all of them
+// pass. It may be called at any time.
+func (p *Proxy) Plant(decide func(Call) Fault) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.decide = decide
 }
 
 // Met returns how often each fault was met.
@@ -96,14 +107,21 @@ func (p *Proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			return
 		}
 	}
-	fault := Passed
-	if p.Decide != nil {
-		fault = p.Decide(c)
+	p.serve(w, r, c, p.meet(c))
+}
+
+// meet decides about a call.
+func (p *Proxy) meet(c Call) (fault Fault) {
+	p.mu.Lock()
+	decide := p.decide
+	p.mu.Unlock()
+	if decide != nil {
+		fault = decide(c)
 	}
 	p.mu.Lock()
+	defer p.mu.Unlock()
 	p.met[fault]++
-	p.mu.Unlock()
-	p.serve(w, r, c, fault)
+	return fault
 }
 
 func (p *Proxy) serve(w http.ResponseWriter, r *http.Request, c Call, fault Fault) {

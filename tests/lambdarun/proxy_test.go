@@ -61,7 +61,7 @@ func TestFaultsAreMetOnTheWay(t *testing.T) {
 				}
 				panic(http.ErrAbortHandler) // as the end of the connection does
 			}
-			p.Decide = func(call lambdarun.Call) lambdarun.Fault {
+			p.Plant(func(call lambdarun.Call) lambdarun.Fault {
 				if call.Function != "deliver" || call.Service != "dynamodb" || call.Action != "DescribeTable" || !strings.Contains(string(call.Body), "TableName") {
 					t.Errorf("the call is %+v", call)
 				}
@@ -69,7 +69,7 @@ func TestFaultsAreMetOnTheWay(t *testing.T) {
 					return lambdarun.Passed
 				}
 				return c.fault
-			}
+			})
 			_, err := dynamodb.NewFromConfig(cfg).DescribeTable(t.Context(), &dynamodb.DescribeTableInput{TableName: aws.String("t")})
 			if err != nil && c.fault != lambdarun.Passed {
 				t.Errorf("with a repetition it is %v", err)
