@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"math/rand/v2"
 	"net"
 	"net/http"
 	"slices"
@@ -15,6 +16,8 @@ import (
 	"handoff/domain/fault"
 	"handoff/infra/microsoft/simulation/azure"
 	"handoff/infra/microsoft/simulation/clock"
+	"handoff/infra/microsoft/simulation/hub"
+	"handoff/infra/microsoft/simulation/pages"
 	"handoff/infra/microsoft/simulation/tables"
 	"handoff/infra/microsoft/simulation/tenants"
 	"handoff/infra/microsoft/simulation/virtualbot"
@@ -31,6 +34,9 @@ const (
 	PowerPlatform    = "powerplatform"     // {environment}.environment.api.powerplatform.com and powerva.microsoft.com
 	DirectLine       = "directline"        // directline.botframework.com
 	DirectLineEurope = "directline-europe" // europe.directline.botframework.com
+	Connector        = "connector"         // the Bot Connector, as serviceUrl names it
+	Pages            = "pages"             // the customer's widget and the human agents' desk
+	Control          = "control"           // the script, over HTTP
 )
 
 // Config is a cloud as it is at the start.
@@ -65,7 +71,9 @@ type Cloud struct {
 	azure     *azure.Manager
 	databases []*tables.Database
 	virtual   *virtualbot.Service
+	hub       *hub.Hub
 	urls      *URLs
+	hosts     []host
 }
 
 // New returns a cloud. It fails with cloud-invalid where what it is to be made
@@ -88,6 +96,11 @@ func New(c Config) (*Cloud, error) {
 		cloud.databases = append(cloud.databases, d)
 	}
 	cloud.virtual = virtualbot.New(virtualbot.Options{Clock: c.Clock, Published: cloud.published, URL: cloud.directLine}, c.VirtualBots...)
+	cloud.hub = hub.New(hub.Options{
+		Clock: c.Clock, Directory: cloud.directory, Azure: cloud.azure, Organisations: cloud.databases,
+		ServiceURL: func() string { return cloud.urls.Connector + hub.Region + "/" },
+	}, rand.IntN)
+	cloud.hosts = cloud.all()
 	return cloud, nil
 }
 
@@ -119,9 +132,18 @@ type host struct {
 
 // URLs are where the hosts of a running cloud listen, without a slash at the end.
 type URLs struct {
-	Login, Graph, Azure, Discovery, PowerPlatform, DirectLine, DirectLineEurope string
+	Login            string `json:"login"`
+	Graph            string `json:"graph"`
+	Azure            string `json:"azure"`
+	Discovery        string `json:"discovery"`
+	PowerPlatform    string `json:"power_platform"`
+	DirectLine       string `json:"direct_line"`
+	DirectLineEurope string `json:"direct_line_europe"`
+	Connector        string `json:"connector"`
+	Pages            string `json:"pages"`
+	Control          string `json:"control"`
 	// Dataverse has each organisation's address by its id.
-	Dataverse map[string]string
+	Dataverse map[string]string `json:"dataverse"`
 }
 
 // stopping is how long requests that are being answered have to end.
@@ -137,7 +159,7 @@ type Running struct {
 	errs []error
 }
 
-func (c *Cloud) hosts() []host {
+func (c *Cloud) all() []host {
 	u := c.urls
 	discovery := tables.Discovery(c.directory, c.databases, func(d *tables.Database) string { return u.Dataverse[d.ID] })
 	all := []host{
@@ -148,6 +170,9 @@ func (c *Cloud) hosts() []host {
 		{PowerPlatform, "", virtualbot.Shape, c.virtual.TokenEndpoint(), func(at string) { u.PowerPlatform = at }},
 		{DirectLine, "", virtualbot.Shape, c.virtual.DirectLine(""), func(at string) { u.DirectLine = at }},
 		{DirectLineEurope, "", virtualbot.Shape, c.virtual.DirectLine("europe"), func(at string) { u.DirectLineEurope = at }},
+		{Connector, "", hub.Shape, c.hub.Connector(), func(at string) { u.Connector = at }},
+		{Pages, "", pages.Shape, pages.Handler(c.hub), func(at string) { u.Pages = at }},
+		{Control, "", pages.Shape, pages.Guarded(c.control()), func(at string) { u.Control = at }},
 	}
 	for _, d := range c.databases {
 		all = append(all, host{Dataverse, d.URL, tables.Shape, d.Handler(), func(at string) { u.Dataverse[d.ID] = at }})
@@ -158,9 +183,8 @@ func (c *Cloud) hosts() []host {
 // Start serves every host on a port of its own on 127.0.0.1, until ctx ends.
 func (c *Cloud) Start(ctx context.Context) (*Running, error) {
 	r := &Running{Cloud: c, URLs: c.urls}
-	hosts := c.hosts()
-	listeners := make([]net.Listener, 0, len(hosts))
-	for _, h := range hosts {
+	listeners := make([]net.Listener, 0, len(c.hosts))
+	for _, h := range c.hosts {
 		l, err := new(net.ListenConfig).Listen(ctx, "tcp", "127.0.0.1:0")
 		if err != nil {
 			for _, open := range listeners {
@@ -174,7 +198,8 @@ func (c *Cloud) Start(ctx context.Context) (*Running, error) {
 			c.directory.Serve(h.audience, at)
 		}
 	}
-	for i, h := range hosts {
+	c.hub.Start(ctx)
+	for i, h := range c.hosts {
 		r.serve(ctx, listeners[i], c.script.Wrap(h.name, h.shape, h.handler))
 	}
 	return r, nil
@@ -214,6 +239,7 @@ func (r *Running) failed(err error) {
 // Wait returns when every host has stopped, with what went wrong.
 func (r *Running) Wait() error {
 	r.wg.Wait()
+	r.hub.Wait()
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return errors.Join(r.errs...)
@@ -245,7 +271,7 @@ func (c *Cloud) Calls(host string) []Call { return c.script.Calls(host) }
 func (c *Cloud) RotateKeys() error { return c.directory.Bots().Rotate() }
 
 func (c *Cloud) names() (all []string) {
-	for _, h := range c.hosts() {
+	for _, h := range c.hosts {
 		if !slices.Contains(all, h.name) {
 			all = append(all, h.name)
 		}
@@ -266,3 +292,10 @@ func (c *Cloud) Organisation(id string) *tables.Database {
 
 // VirtualBots returns Direct Line and the bots behind it.
 func (c *Cloud) VirtualBots() *virtualbot.Service { return c.virtual }
+
+// Hub returns Omnichannel.
+func (c *Cloud) Hub() *hub.Hub { return c.hub }
+
+// SetEndpoint has the messages for the Azure Bot of an application posted to
+// another address.
+func (c *Cloud) SetEndpoint(application, endpoint string) { c.azure.SetEndpoint(application, endpoint) }

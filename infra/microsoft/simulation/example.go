@@ -51,6 +51,8 @@ const (
 	// Its people: Ana has refunds, Ben everything else.
 	Ana = "05000000-0000-4000-8000-000000000001"
 	Ben = "05000000-0000-4000-8000-000000000002"
+	// RelayUser is the relay's application user, where Connected has made it.
+	RelayUser = "05000000-0000-4000-8000-0000000000b0"
 	// The security roles of every organisation.
 	AdministratorRole            = "06000000-0000-4000-8000-000000000001"
 	OmnichannelAdministratorRole = "06000000-0000-4000-8000-000000000002"
@@ -137,4 +139,19 @@ func Topics() []virtualbot.Topic {
 			{Transfer: true, Message: "Asked for a person."},
 		}},
 	}
+}
+
+// Connected changes the example to what a finished connection leaves: the Teams
+// channel is on, the relay's application is a user with role and queue, and the
+// workstream gives conversations to it first.
+func Connected(c *Config) {
+	c.Bots[0].Channels = append(c.Bots[0].Channels, "MsTeamsChannel")
+	o := &c.Organisations[0]
+	o.Rows["systemusers"] = append(o.Rows["systemusers"], tables.Row{
+		"systemuserid": RelayUser, "applicationid": RelayID, "fullname": "# Store bot relay", "isdisabled": false, "accessmode": 4.0,
+		"msdyn_agenttype": 192350001.0, "msdyn_botapplicationid": RelayID, "msdyn_capacity": 1000.0,
+	})
+	o.Links["systemuserroles_association"] = append(o.Links["systemuserroles_association"], [2]string{RelayUser, OmnichannelAgentRole})
+	o.Links["queuemembership_association"] = append(o.Links["queuemembership_association"], [2]string{BotQueue, RelayUser})
+	o.Rows["msdyn_liveworkstreams"][0]["_msdyn_bot_user_value"] = RelayUser
 }
