@@ -76,14 +76,15 @@ func laneOf(i delivery.Item) string {
 // lanesOf returns how the lanes of a tenant begin, or those of a connection, or
 // those of an endpoint. Names have no # in them.
 func lanesOf(names ...string) string {
-	p := lanePrefix
+	var p strings.Builder
+	p.WriteString(lanePrefix)
 	for _, n := range names {
 		if n == "" {
 			break
 		}
-		p += n + "#"
+		p.WriteString(n + "#")
 	}
-	return p
+	return p.String()
 }
 
 func breakerOf(i delivery.Item) string {

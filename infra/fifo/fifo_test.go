@@ -101,16 +101,16 @@ func TestOrderOutlivesFaults(t *testing.T) {
 				q := fifo.New(sqs.NewFromConfig(aws.Config{
 					Region: "us-east-1", HTTPClient: &http.Client{Transport: &c.queue}, Credentials: credentials.NewStaticCredentialsProvider("t", "t", ""),
 				}), "https://sqs.example/main.fifo")
-				outcome := ""
+				var outcome strings.Builder
 				for _, err := range q.Send(t.Context(), all) {
-					outcome += map[bool]string{true: "+", false: "-"}[err == nil]
+					outcome.WriteString(map[bool]string{true: "+", false: "-"}[err == nil])
 				}
 				var want []string
 				for _, i := range c.taken {
 					want = append(want, all[i].ID)
 				}
-				if outcome != c.errs || !slices.Equal(c.queue.taken, want) {
-					t.Errorf("taken %v, %s, in calls %q; want %v, %s", c.queue.taken, outcome, c.queue.calls, want, c.errs)
+				if outcome.String() != c.errs || !slices.Equal(c.queue.taken, want) {
+					t.Errorf("taken %v, %s, in calls %q; want %v, %s", c.queue.taken, outcome.String(), c.queue.calls, want, c.errs)
 				}
 			})
 		})

@@ -65,7 +65,7 @@ func Get(tb testing.TB, name string) Engine {
 func engines(tb testing.TB) []Engine {
 	tb.Helper()
 	var all []Engine
-	for _, pair := range strings.Fields(os.Getenv(Env)) {
+	for pair := range strings.FieldsSeq(os.Getenv(Env)) {
 		name, endpoint, ok := strings.Cut(pair, "=")
 		if !ok || !loopback(endpoint) {
 			tb.Fatalf("%s: %q is no engine on loopback; write name=http://127.0.0.1:port", Env, pair)

@@ -77,7 +77,7 @@ func (c *Cloud) schedule(name string, properties map[string]any) error {
 	if f == nil {
 		return errors.New("its target is no function")
 	}
-	c.schedules[name] = schedule{function: f, input: []byte(fmt.Sprint(dig(properties, "Target", "Input")))}
+	c.schedules[name] = schedule{function: f, input: fmt.Append(nil, dig(properties, "Target", "Input"))}
 	return nil
 }
 

@@ -2,6 +2,7 @@ package lists_test
 
 import (
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -62,12 +63,12 @@ func TestDeliveriesAreFoundByEveryFilter(t *testing.T) {
 			c.q.Tenant = "default"
 		}
 		rows, next, err := h.Deliveries(t.Context(), c.q)
-		got := ""
+		var got strings.Builder
 		for _, r := range rows {
-			got += names[r.ID]
+			got.WriteString(names[r.ID])
 		}
-		if err != nil || next != "" || got != c.want {
-			t.Errorf("%s = %q, %q, %v, want %q", sentence, got, next, err, c.want)
+		if err != nil || next != "" || got.String() != c.want {
+			t.Errorf("%s = %q, %q, %v, want %q", sentence, got.String(), next, err, c.want)
 		}
 	}
 	for _, id := range []string{escid.Of(stream(1), 3), escid.Of(stream(2), 1)} {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 
 	"handoff/domain/fault"
 	"handoff/infra/microsoft/entra/guid"
@@ -162,14 +163,14 @@ type Solution struct {
 // Solutions returns those of the named solutions that are installed. Needs
 // prvReadSolution.
 func (c *Client) Solutions(ctx context.Context, names ...string) ([]Solution, error) {
-	var filter string
+	var filter strings.Builder
 	for i, n := range names {
 		if i > 0 {
-			filter += " or "
+			filter.WriteString(" or ")
 		}
-		filter += "uniquename eq " + quoted(n)
+		filter.WriteString("uniquename eq " + quoted(n))
 	}
-	rows, err := c.list(ctx, query{path: "/solutions", columns: []string{"uniquename", "version"}, filter: filter})
+	rows, err := c.list(ctx, query{path: "/solutions", columns: []string{"uniquename", "version"}, filter: filter.String()})
 	if err != nil {
 		return nil, wrap(err, "list solutions")
 	}

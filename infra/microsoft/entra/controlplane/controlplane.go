@@ -23,6 +23,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"net/url"
 	"strings"
@@ -209,9 +210,7 @@ func (c *Client) send(ctx context.Context, r Request, body []byte, media, token 
 	if err != nil {
 		return Answer{}, err
 	}
-	for name, values := range r.Header {
-		req.Header[name] = values
-	}
+	maps.Copy(req.Header, r.Header)
 	req.Header.Set("Accept", "application/json")
 	if media != "" {
 		req.Header.Set("Content-Type", media)
