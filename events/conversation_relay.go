@@ -17,7 +17,8 @@ const (
 // from here on Handoff passes messages on between the two. A conversation of
 // the hub may be taken up again later; sessions are numbered 1, 2, ….
 type RelayStarted struct {
-	Session int `json:"session"`
+	Session int       `json:"session"`
+	At      time.Time `json:"at"`
 	// Number is the escalation that is open already, of which the hub was not
 	// told yet; 0 where the bot has the voice.
 	Number       int      `json:"number,omitempty"`

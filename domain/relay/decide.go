@@ -134,7 +134,7 @@ func start(s *State, open int, c Take) (facts []events.Fact) {
 		facts = append(facts, &events.RelayEnded{Session: s.Session, By: events.SideHub, Code: "taken-up-again"})
 	}
 	started := &events.RelayStarted{
-		Session: session, Number: open, Channel: c.Channel, Variables: len(c.Opening.Variables), CustomerRefs: c.CustomerRefs,
+		Session: session, At: c.At, Number: open, Channel: c.Channel, Variables: len(c.Opening.Variables), CustomerRefs: c.CustomerRefs,
 		LookAt: c.LookAt, Opening: &c.Opening,
 	}
 	if c.Message == nil || open > 0 {

@@ -28,7 +28,7 @@ func Evolve(s *State, version int, f events.Fact) *State {
 
 func (s *State) started(version int, f *events.RelayStarted) *State {
 	n := &State{
-		Session: f.Session, Phase: WithBot, Channel: f.Channel, Opening: version, Address: version, Number: f.Number, LookAt: f.LookAt,
+		Session: f.Session, Began: f.At, Phase: WithBot, Channel: f.Channel, Opening: version, Address: version, Number: f.Number, LookAt: f.LookAt,
 	}
 	if s != nil {
 		n.Seen, n.CommandedLast = s.Seen, s.CommandedLast

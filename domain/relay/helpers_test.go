@@ -18,7 +18,7 @@ func address() events.HubAddress {
 }
 
 func started(session, number int) *events.RelayStarted {
-	return &events.RelayStarted{Session: session, Number: number, Channel: "lcw", LookAt: at(9), Opening: &events.RelayOpening{Address: address()}}
+	return &events.RelayStarted{Session: session, At: at(1), Number: number, Channel: "lcw", LookAt: at(9), Opening: &events.RelayOpening{Address: address()}}
 }
 
 // startedBy is a session that began with an activity that was no message.

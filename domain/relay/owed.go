@@ -34,7 +34,7 @@ const (
 // Margins of time.
 const (
 	// TokenMargin is how long before its end a token is renewed.
-	TokenMargin = 5 * time.Minute
+	TokenMargin = 10 * time.Minute
 	// RoutePatience is how long after the voice was taken a queue is waited for
 	// before the hub is told to escalate without one.
 	RoutePatience = 30 * time.Second
@@ -103,9 +103,13 @@ func (s *State) expires(now time.Time) bool {
 	return !s.Bot.Expires.IsZero() && !now.Before(s.Bot.Expires.Add(-TokenMargin))
 }
 
-// WaitsSince returns since when something waits for the bot: the oldest message
-// that it did not get, or did not answer. Zero: nothing does.
+// WaitsSince returns since when the customer waits for the bot: for its first
+// word, or for an answer to the oldest message that it did not get or did not
+// answer. Zero: nobody waits.
 func (s *State) WaitsSince() time.Time {
+	if !s.Bot.Greeted {
+		return s.Began
+	}
 	if len(s.To.Waiting) > 0 && (s.Bot.Asked.IsZero() || s.To.Waiting[0].At.Before(s.Bot.Asked)) {
 		return s.To.Waiting[0].At
 	}

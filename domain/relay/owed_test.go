@@ -30,7 +30,7 @@ func TestOwed(t *testing.T) {
 		"then the answer":                                {running, at(4), relay.Listen},
 		"what the bot said goes to the customer":         {append(running[:4:4], answered(1, "b1")), at(4), relay.Send},
 		"before the next message to the bot":             {append(running[:4:4], answered(1, "b1"), asked(2, "a2")), at(4), relay.Send},
-		"a token that ends is renewed":                   {running, at(56), relay.Renew},
+		"a token that ends is renewed":                   {running, at(51), relay.Renew},
 		"a lost conversation rests":                      {append(running[:4:4], &events.BotConversationLost{Session: 1}), at(4), relay.Nothing},
 		"until there is a message for it":                {append(running[:4:4], &events.BotConversationLost{Session: 1}, asked(2, "a2")), at(4), relay.Open},
 		"a conversation that the bot ended is closed":    {given(started(1, 0), opened(), ended), at(4), relay.Close},
@@ -40,7 +40,7 @@ func TestOwed(t *testing.T) {
 		"what the bot said before goes first":            {append(running[:4:4], answered(1, "b1"), raised(1), routed(1)), at(3), relay.Send},
 		"one that ended before goes to the hub as well":  {append(handed[:7:7], routed(1), &events.EscalationExpired{Number: 1}), at(3), relay.Escalate},
 		"then late words of the bot are refused":         {told, at(4), relay.Listen},
-		"and its token is kept alive":                    {told, at(56), relay.Renew},
+		"and its token is kept alive":                    {told, at(51), relay.Renew},
 		"the bot is told that an agent accepted":         {done, at(4), relay.Tell},
 		"the bot is told that it is completed":           {append(done[:11:11], tell("accepted")), at(4), relay.Tell},
 		"then the relay ends":                            {append(done[:11:11], tell("accepted"), tell("completed")), at(4), relay.End},
@@ -67,8 +67,9 @@ func TestWaitsSince(t *testing.T) {
 		given []events.Fact
 		want  time.Time
 	}{
-		"nothing waits at first":              {given(started(1, 0), opened()), time.Time{}},
-		"a message waits to be posted":        {given(started(1, 0), asked(1, "a1")), at(1)},
+		"the bot's first word is waited for":  {given(started(1, 0)), at(1)},
+		"nothing else waits at first":         {given(started(1, 0), opened()), time.Time{}},
+		"a message waits to be posted":        {given(started(1, 0), opened(), asked(1, "a1")), at(1)},
 		"one that was posted waits on":        {given(started(1, 0), opened(), asked(1, "a1"), passed(events.SideBot, 1)), at(2)},
 		"an answer ends the wait":             {given(started(1, 0), opened(), asked(1, "a1"), passed(events.SideBot, 1), answered(1, "b1")), time.Time{}},
 		"the older of two counts":             {given(started(1, 0), opened(), asked(1, "a1"), asked(2, "a2"), passed(events.SideBot, 1)), at(1)},

@@ -46,9 +46,11 @@ const (
 // State is the relay's part of a conversation. Its zero value is one that is
 // not relayed.
 type State struct {
-	Session int    `json:"session"` // 0: never
-	Phase   Phase  `json:"phase,omitempty"`
-	Channel string `json:"channel,omitempty"`
+	Session int   `json:"session"` // 0: never
+	Phase   Phase `json:"phase,omitempty"`
+	// Began is when the session did.
+	Began   time.Time `json:"began,omitzero"`
+	Channel string    `json:"channel,omitempty"`
 	// Opening and Address are the versions of the facts that have what the hub
 	// said at the beginning, and where the customer is now; 0: erased.
 	Opening int `json:"opening,omitempty"`

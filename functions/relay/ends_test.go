@@ -1,0 +1,175 @@
+package relay_test
+
+import (
+	"slices"
+	"strings"
+	"testing"
+
+	"handoff/domain/fault"
+	domain "handoff/domain/relay"
+	"handoff/events"
+)
+
+func TestWithoutAConnectionTheHubIsAsked(t *testing.T) {
+	t.Parallel()
+	for sentence, before := range map[string]bool{"before the bot is asked": true, "while the bot talks": false} {
+		t.Run(sentence, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t)
+			end := func() { w.Give(store, &events.Disconnected{Policy: events.PolicyDrain, Deadline: &w.Clock}) }
+			if before {
+				end()
+			}
+			w.hears(domain.Speaks, "a1", "refund")
+			w.pump()
+			if !before {
+				end()
+				w.hears(domain.Speaks, "a2", "person")
+				w.pump()
+			}
+			if len(w.hub.escalations) != 1 || w.hub.escalations[0].ID != "" || w.count("BotLeft") != 1 || w.count("EscalationRaised") != 0 {
+				t.Errorf("escalations %+v, facts %v; want the hub to decide by itself", w.hub.escalations, w.Types(w.stream()))
+			}
+			if w.state().Relay.Phase != domain.Over {
+				t.Error("the relay goes on")
+			}
+		})
+	}
+}
+
+func TestAHandOffThatCanNotBeReadIsOneAllTheSame(t *testing.T) {
+	t.Parallel()
+	large := handOff()
+	large.Topic = strings.Repeat("t", 10_000)
+	for sentence, spoken := range map[string]domain.Spoken{
+		"it is over a limit":   {ID: "h", HandOff: large},
+		"it is no JSON at all": {ID: "h", Unreadable: fault.New(fault.Invalid, "json-invalid", "")},
+	} {
+		t.Run(sentence, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t)
+			w.bot.says = func(string) []domain.Spoken { return []domain.Spoken{spoken} }
+			w.hears(domain.Speaks, "a1", "person")
+			w.pump()
+			if len(w.hub.escalations) != 1 || w.hub.escalations[0].Context.Transcript == nil {
+				t.Errorf("escalations = %+v, want one with what was relayed", w.hub.escalations)
+			}
+		})
+	}
+}
+
+func TestTheBotEndsTheConversation(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.hears(domain.Speaks, "a1", "bye")
+	w.pump()
+	w.wantSaid("Goodbye.")
+	if w.hub.ended != 1 || w.state().Relay.Phase != domain.Over {
+		t.Errorf("ended %d times, %+v", w.hub.ended, w.state().Relay)
+	}
+	w.wantGot("bye", "(end)")
+	w.hears(domain.Speaks, "a2", "hello again")
+	w.pump()
+	if s := w.state().Relay; s.Session != 2 || len(w.bot.opened) != 2 {
+		t.Errorf("session %d with %d conversations, want a second one", s.Session, len(w.bot.opened))
+	}
+}
+
+func TestTheHubEndsTheConversation(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.hears(domain.Speaks, "a1", "refund")
+	w.pump()
+	w.hears(domain.Leaves, "a2", "")
+	w.pump()
+	w.wantGot("refund", "(end)")
+	if s := w.state().Relay; s.Phase != domain.Over || s.Bot.Opened != 0 {
+		t.Errorf("relay = %+v, want it over on both sides", s)
+	}
+}
+
+func TestTheHubTakesTheBotOutOfAConversationThatGoesOn(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.hears(domain.Speaks, "a1", "person")
+	w.pump()
+	w.hears(domain.Leaves, "a2", "")
+	w.pump()
+	if s := w.state(); s.Relay.Phase != domain.WithHub {
+		t.Errorf("phase %s, want it with the hub", s.Relay.Phase)
+	}
+	err := w.h.Receive(t.Context(), link(), domain.Inbound{
+		Kind: domain.Speaks, ID: "a3", Address: events.HubAddress{ConversationID: "19:a"}, Message: &events.Message{Text: "still there?"},
+	})
+	if !fault.Is(err, domain.CodeHandedOff) {
+		t.Errorf("error = %v, want %s", err, domain.CodeHandedOff)
+	}
+	w.wantGot("person")
+}
+
+func TestAnIdleRelayEnds(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.hears(domain.Speaks, "a1", "refund")
+	w.pump()
+	looks := 0
+	for ; w.state().Relay.Phase == domain.WithBot && looks < 10; looks++ {
+		w.wait(max(0, w.state().Relay.LookAt.Sub(w.Now())))
+		if err := w.h.Look(t.Context(), w.stream()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if looks > 4 || w.state().Relay.Phase != domain.Over || w.count("RelayRested") != 1 {
+		t.Errorf("after %d looks phase %s, facts %v", looks, w.state().Relay.Phase, w.Types(w.stream()))
+	}
+}
+
+func TestAnErasedConversationIsNotRelayed(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.hears(domain.Speaks, "a1", "hush")
+	w.pump()
+	w.GiveTo(w.stream(), events.KindConversation, store, &events.ContextErased{})
+	if err := w.Keys.Destroy(t.Context(), link().Tenant, events.NewKeyID(w.stream(), 0)); err != nil {
+		t.Fatal(err)
+	}
+	if err := w.h.Look(t.Context(), w.stream()); err != nil {
+		t.Fatal(err)
+	}
+	w.hears(domain.Speaks, "a2", "refund")
+	w.pump()
+	w.wantGot("hush", "refund")
+	w.wantSaid("You said refund", "Anything else?")
+}
+
+func TestTwoCustomersAtOnce(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	other := domain.Inbound{Kind: domain.Speaks, ID: "a1", Channel: "lcw", Address: events.HubAddress{ConversationID: "19:b"}, Message: &events.Message{Text: "two"}}
+	w.hears(domain.Speaks, "a1", "one")
+	if err := w.h.Receive(t.Context(), link(), other); err != nil {
+		t.Fatal(err)
+	}
+	w.pump()
+	w.wantGot("one", "two")
+	w.wantSaid("You said one", "Anything else?", "You said two", "Anything else?")
+	var to []string
+	for _, a := range w.hub.at {
+		to = append(to, a.ConversationID)
+	}
+	if !slices.Equal(to, []string{"19:a", "19:a", "19:b", "19:b"}) {
+		t.Errorf("messages go to %v", to)
+	}
+}
+
+func TestStrangersAreRefused(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	err := w.h.Receive(t.Context(), domain.Link{Tenant: link().Tenant, Connection: "no-bot"}, domain.Inbound{Kind: domain.Starts, ID: "a"})
+	if !fault.Is(err, "connection-not-found") {
+		t.Errorf("error = %v, want connection-not-found", err)
+	}
+	if err := w.h.Look(t.Context(), w.Stream(events.KindConversation, "nothing")); err != nil {
+		t.Errorf("a look at nothing: %v", err)
+	}
+}
