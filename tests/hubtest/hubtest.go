@@ -6,17 +6,21 @@ package hubtest
 import (
 	"bytes"
 	"context"
+	"crypto/rsa"
 	"encoding/json"
 	"io"
 	"log/slog"
 	"net/http"
 	"net/url"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	"handoff/infra/microsoft/simulation"
 	"handoff/infra/microsoft/simulation/clock"
+	"handoff/infra/microsoft/simulation/signing"
 )
 
 // Morning is when the clock of a bench starts.
@@ -35,6 +39,7 @@ func Start(t *testing.T, change ...func(*simulation.Config)) *Bench {
 	t.Helper()
 	c := clock.NewManual(Morning())
 	config := simulation.Example(c)
+	config.Keys = borrowed()
 	config.Log = slog.New(slog.NewTextHandler(t.Output(), nil))
 	for _, f := range change {
 		f(&config)
@@ -56,6 +61,26 @@ func Start(t *testing.T, change ...func(*simulation.Config)) *Bench {
 		}
 	})
 	return &Bench{r, t, c}
+}
+
+// keyring is keys that the clouds of one run share: making them would take most
+// of the time of the tests.
+var keyring = sync.OnceValues(func() (all [6]*rsa.PrivateKey, err error) {
+	for i := range all {
+		if all[i], err = signing.Generate(); err != nil {
+			return all, err
+		}
+	}
+	return all, nil
+})
+
+// borrowed returns a source of different keys for one cloud.
+func borrowed() signing.Source {
+	var next atomic.Int32
+	return func() (*rsa.PrivateKey, error) {
+		all, err := keyring()
+		return all[int(next.Add(1))%len(all)], err
+	}
 }
 
 // Answer is what a host answered.
@@ -148,7 +173,9 @@ func (b *Bench) Try(q Request) (Answer, error) {
 		r.Header.Set("Authorization", "Bearer "+q.Token)
 	}
 	for name, v := range q.Header {
-		r.Header.Set(name, v)
+		if r.Header.Set(name, v); name == "Host" {
+			r.Host = v
+		}
 	}
 	if b.T.Context().Err() != nil {
 		b.T.Fatal("the test is over")
@@ -208,7 +235,7 @@ func (b *Bench) Want(a Answer, status int, code string) {
 func Run(t *testing.T, start func(*testing.T, ...func(*simulation.Config)) *Bench) {
 	t.Helper()
 	for host, checks := range map[string]map[string]func(*testing.T, Opener){
-		"login": login, "graph": graph, "script": script, "azure": azure, "dataverse": dataverse, "discovery": discovery, "directline": directline, "omnichannel": omnichannel,
+		"login": login, "graph": graph, "script": script, "azure": azure, "dataverse": dataverse, "discovery": discovery, "directline": directline, "omnichannel": omnichannel, "routing": routing, "pages": pages,
 	} {
 		t.Run(host, func(t *testing.T) {
 			t.Parallel()

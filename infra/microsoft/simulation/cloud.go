@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/http"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -18,6 +19,7 @@ import (
 	"handoff/infra/microsoft/simulation/clock"
 	"handoff/infra/microsoft/simulation/hub"
 	"handoff/infra/microsoft/simulation/pages"
+	"handoff/infra/microsoft/simulation/signing"
 	"handoff/infra/microsoft/simulation/tables"
 	"handoff/infra/microsoft/simulation/tenants"
 	"handoff/infra/microsoft/simulation/virtualbot"
@@ -43,12 +45,17 @@ const (
 type Config struct {
 	// Clock is the time of everything in it.
 	Clock clock.Clock
+	// Port is where the first host listens, the others on the ports after it; 0
+	// means any free ports.
+	Port int
 	// Log takes what people may want to know; nil: nothing is logged.
 	Log *slog.Logger
 	// Lag is how long what Entra creates is not seen by everybody.
 	Lag time.Duration
 	// TokenLifetime is how long access tokens are valid; 0 means an hour.
 	TokenLifetime time.Duration
+	// Keys makes the private keys of tokens; nil means new ones.
+	Keys signing.Source
 	// Tenants are the organisations' directories.
 	Tenants []tenants.Tenant
 	// Bots are the Azure Bots.
@@ -85,7 +92,7 @@ func New(c Config) (*Cloud, error) {
 	cloud := &Cloud{
 		urls:   &URLs{Dataverse: make(map[string]string)},
 		config: c, script: wire.NewScript(c.Clock),
-		directory: tenants.New(tenants.Options{Clock: c.Clock, Lag: c.Lag, Lifetime: c.TokenLifetime}, c.Tenants...),
+		directory: tenants.New(tenants.Options{Clock: c.Clock, Lag: c.Lag, Lifetime: c.TokenLifetime, Keys: c.Keys}, c.Tenants...),
 	}
 	cloud.azure = azure.New(cloud.directory, c.Bots...)
 	for _, o := range c.Organisations {
@@ -184,8 +191,12 @@ func (c *Cloud) all() []host {
 func (c *Cloud) Start(ctx context.Context) (*Running, error) {
 	r := &Running{Cloud: c, URLs: c.urls}
 	listeners := make([]net.Listener, 0, len(c.hosts))
-	for _, h := range c.hosts {
-		l, err := new(net.ListenConfig).Listen(ctx, "tcp", "127.0.0.1:0")
+	for i, h := range c.hosts {
+		port := 0
+		if c.config.Port > 0 {
+			port = c.config.Port + i
+		}
+		l, err := new(net.ListenConfig).Listen(ctx, "tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(port)))
 		if err != nil {
 			for _, open := range listeners {
 				_ = open.Close()

@@ -78,6 +78,13 @@ func (m *Manual) AfterFunc(d time.Duration, f func()) func() {
 	}
 }
 
+// Timers returns how many calls are still to come.
+func (m *Manual) Timers() int {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return len(m.timers)
+}
+
 // Advance moves the clock on by d and calls what becomes due on the way, in
 // its order, with the clock standing at each one's instant. It returns when all
 // of it has returned. What is called must not call Advance.

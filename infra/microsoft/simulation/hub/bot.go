@@ -193,6 +193,7 @@ func (h *Hub) Redeliver(id string, n int) error {
 
 // heard takes an activity of the bot's and returns its id.
 func (c *conversation) heard(a wire.Object) string {
+	c.sent = append(c.sent, a)
 	kind := wire.String(a, "type")
 	data := wire.Child(a, "channelData")
 	if kind != "message" {

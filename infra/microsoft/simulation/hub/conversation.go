@@ -116,6 +116,8 @@ type Conversation struct {
 	// Problems are what the real hub would drop or ignore in silence.
 	Problems   []string
 	Deliveries []Delivery
+	// Sent are the activities that the bot sent, as they came.
+	Sent []wire.Object
 	// Explanation says how it was routed, a line a step.
 	Explanation []string
 }
@@ -138,6 +140,7 @@ type conversation struct {
 	messages     []Message
 	problems     []string
 	deliveries   []Delivery
+	sent         []wire.Object
 	explanation  []string
 
 	outbox    []wire.Object
@@ -152,7 +155,7 @@ func (c *conversation) snapshot() Conversation {
 	s := Conversation{
 		ID: c.id, Thread: c.thread, Organisation: c.db.ID, Status: c.status, Reason: c.reason, Queue: c.queue, Agent: c.agent, Offered: c.offered,
 		Escalations: c.escalations, Messages: slices.Clone(c.messages), Context: c.context(), Problems: slices.Clone(c.problems),
-		Deliveries: slices.Clone(c.deliveries), Explanation: slices.Clone(c.explanation),
+		Deliveries: slices.Clone(c.deliveries), Sent: slices.Clone(c.sent), Explanation: slices.Clone(c.explanation),
 	}
 	s.QueueName = wire.String(c.db.Get("queues", c.queue), "name")
 	return s
@@ -179,7 +182,7 @@ func value(item tables.Row) any {
 
 // move changes the status, where that is legal.
 func (c *conversation) move(to Status, why Reason) error {
-	if to != c.status && !legal(c.status, to) {
+	if c.status == Closed || to != c.status && !legal(c.status, to) {
 		return fault.Newf(fault.Conflict, "transition-illegal", "A conversation that is %s can't become %s.", c.status, to)
 	}
 	c.status, c.reason = to, why

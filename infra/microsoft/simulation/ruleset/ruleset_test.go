@@ -77,3 +77,15 @@ func TestParse(t *testing.T) {
 		}
 	}
 }
+
+// What an administrator stored is read or refused, and never more than that.
+func FuzzParse(f *testing.F) {
+	f.Add(definition(`<rule id="1"><logical operator="AND">`+condition("==", "a", "b")+`</logical><action/></rule>`), `["1"]`)
+	f.Add(definition(`<rule><condition operator="contains"/></rule>`), "a,b")
+	f.Fuzz(func(t *testing.T, text, disabled string) {
+		s, err := ruleset.Parse(text, disabled)
+		if err == nil && len(s.Matches(func(string) any { return nil })) > len(s.Rules) {
+			t.Error("more rules match than there are")
+		}
+	})
+}

@@ -28,6 +28,7 @@ const bits = 2048
 // Keys are one issuer's keys. They are made when they are first needed. Keys
 // are safe for concurrent use; make them with New.
 type Keys struct {
+	source       Source
 	endorsements []string
 
 	mu        sync.Mutex
@@ -41,12 +42,19 @@ type key struct {
 	endorsements []string
 }
 
+// Source makes private keys.
+type Source func() (*rsa.PrivateKey, error)
+
+// Generate is the Source that makes a new key each time, which takes a tenth of
+// a second.
+func Generate() (*rsa.PrivateKey, error) { return rsa.GenerateKey(rand.Reader, bits) }
+
 // New returns the keys of an issuer. With endorsements, every key carries them,
 // and one key more is published that endorses the channel "skype" alone.
-func New(endorsements ...string) *Keys { return &Keys{endorsements: endorsements} }
+func New(s Source, endorsements ...string) *Keys { return &Keys{source: s, endorsements: endorsements} }
 
-func newKey(endorsements []string) (*key, error) {
-	private, err := rsa.GenerateKey(rand.Reader, bits)
+func (k *Keys) newKey(endorsements []string) (*key, error) {
+	private, err := k.source()
 	if err != nil {
 		return nil, fmt.Errorf("make a signing key: %w", err)
 	}
@@ -58,12 +66,12 @@ func (k *Keys) ready() error {
 	if len(k.published) > 0 {
 		return nil
 	}
-	first, err := newKey(k.endorsements)
+	first, err := k.newKey(k.endorsements)
 	if err != nil {
 		return err
 	}
 	if len(k.endorsements) > 0 {
-		if k.stranger, err = newKey([]string{"skype"}); err != nil {
+		if k.stranger, err = k.newKey([]string{"skype"}); err != nil {
 			return err
 		}
 	}
@@ -79,7 +87,7 @@ func (k *Keys) Rotate() error {
 	if err := k.ready(); err != nil {
 		return err
 	}
-	next, err := newKey(k.endorsements)
+	next, err := k.newKey(k.endorsements)
 	if err != nil {
 		return err
 	}

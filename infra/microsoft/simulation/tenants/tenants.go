@@ -71,6 +71,8 @@ type Options struct {
 	Lag time.Duration
 	// Lifetime is how long access tokens are valid; 0 means an hour.
 	Lifetime time.Duration
+	// Keys makes the private keys of tokens; nil means signing.Generate.
+	Keys signing.Source
 }
 
 // Directory holds all tenants. It is safe for concurrent use; make it with New.
@@ -114,8 +116,11 @@ func New(o Options, tenants ...Tenant) *Directory {
 	if o.Lifetime == 0 {
 		o.Lifetime = time.Hour
 	}
+	if o.Keys == nil {
+		o.Keys = signing.Generate
+	}
 	d := &Directory{
-		Options: o, keys: signing.New(), bots: signing.New("msteams", "directline", "webchat", "lcw"),
+		Options: o, keys: signing.New(o.Keys), bots: signing.New(o.Keys, "msteams", "directline", "webchat", "lcw"),
 		audiences: make(map[string]string),
 	}
 	for _, a := range []string{Graph, Azure, BotFramework, Discovery} {
@@ -160,9 +165,6 @@ func normal(audience string) string { return strings.ToLower(strings.TrimRight(a
 
 // Bots returns the keys with which the Bot Connector signs.
 func (d *Directory) Bots() *signing.Keys { return d.bots }
-
-// Keys returns the keys of access tokens.
-func (d *Directory) Keys() *signing.Keys { return d.keys }
 
 // Caller is an application that a valid access token names.
 type Caller struct {
