@@ -202,6 +202,7 @@ func TestTheTokenGoesToKnownHostsOnly(t *testing.T) {
 		"https://botapi.skype.com/emea/":                "",
 		"https://europe.directline.botframework.com/":   "",
 		"https://botframework.com/":                     "service-url-refused",
+		"https://evilsmba.trafficmanager.net/":          "service-url-refused",
 		"https://evilbotframework.com/":                 "service-url-refused",
 		"https://smba.trafficmanager.net.evil.example/": "service-url-refused",
 		"https://evil.example/smba.trafficmanager.net":  "service-url-refused",
