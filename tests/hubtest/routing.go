@@ -56,7 +56,7 @@ var routing = map[string]func(*testing.T, Opener){
 		for range 3 {
 			got = append(got, b.escalated(nil).QueueName)
 		}
-		if strings.Join(got, ", ") != "Refunds, Refunds, General" {
+		if strings.Join(got, ", ") != "Refunds, "+"Refunds, General" {
 			t.Errorf("queues = %q", got)
 		}
 	},

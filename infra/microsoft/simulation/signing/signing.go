@@ -51,7 +51,10 @@ func Generate() (*rsa.PrivateKey, error) { return rsa.GenerateKey(rand.Reader, b
 
 // New returns the keys of an issuer. With endorsements, every key carries them,
 // and one key more is published that endorses the channel "skype" alone.
-func New(s Source, endorsements ...string) *Keys { return &Keys{source: s, endorsements: endorsements} }
+func New(endorsements ...string) *Keys { return From(Generate, endorsements...) }
+
+// From is New with private keys that a source makes. They must differ.
+func From(s Source, endorsements ...string) *Keys { return &Keys{source: s, endorsements: endorsements} }
 
 func (k *Keys) newKey(endorsements []string) (*key, error) {
 	private, err := k.source()

@@ -120,7 +120,7 @@ func New(o Options, tenants ...Tenant) *Directory {
 		o.Keys = signing.Generate
 	}
 	d := &Directory{
-		Options: o, keys: signing.New(o.Keys), bots: signing.New(o.Keys, "msteams", "directline", "webchat", "lcw"),
+		Options: o, keys: signing.From(o.Keys), bots: signing.From(o.Keys, "msteams", "directline", "webchat", "lcw"),
 		audiences: make(map[string]string),
 	}
 	for _, a := range []string{Graph, Azure, BotFramework, Discovery} {
