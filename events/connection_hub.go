@@ -57,8 +57,11 @@ type HealthCheckSet struct {
 type PrerequisitesChecked struct {
 	// ApplicationID is the one that the connection is going to have, where it is
 	// known before it is made.
-	ApplicationID string    `json:"application_id,omitempty"`
-	Findings      []Finding `json:"findings,omitempty"` // empty: everything is as it should be
+	ApplicationID string `json:"application_id,omitempty"`
+	// TokenTenant is the tenant of which that application has its tokens: its
+	// own or, where it serves many, that of all bots.
+	TokenTenant string    `json:"token_tenant,omitempty"`
+	Findings    []Finding `json:"findings,omitempty"` // empty: everything is as it should be
 }
 
 // Finding is one thing that is not as it should be, and what to do.

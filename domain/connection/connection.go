@@ -85,6 +85,8 @@ type State struct {
 	// what was not as it should be.
 	Checked  bool             `json:"checked,omitempty"`
 	Findings []events.Finding `json:"findings,omitempty"`
+	// TokenTenant is where the application id has its tokens from.
+	TokenTenant string `json:"token_tenant,omitempty"`
 	// Users are the application users that work in hubs for the connection, the
 	// newest at the end; those of earlier sessions are to be disabled.
 	Users       []User      `json:"users,omitempty"`
@@ -97,6 +99,7 @@ type Inspection struct {
 	// ApplicationID is the one that the connection will have; empty: one has to
 	// be made.
 	ApplicationID string
+	TokenTenant   string // see events.PrerequisitesChecked
 	Bot           publication.Finding
 }
 
@@ -186,7 +189,7 @@ func evolve(s State, f events.Fact) State {
 	case *events.ConnectionRequested:
 		s.ID, s.Bot, s.Hub, s.Regions, s.Notice = f.Connection, f.Bot, f.Hub, f.Regions, f.Notice
 		s.Status, s.Session, s.ApplicationID, s.Channel, s.Failure, s.End = Requested, s.Session+1, "", "", nil, nil
-		s.Omnichannel, s.Override, s.HealthURL, s.Checked, s.Findings, s.Publication = nil, nil, "", false, nil, Publication{}
+		s.Omnichannel, s.Override, s.HealthURL, s.Checked, s.Findings, s.TokenTenant, s.Publication = nil, nil, "", false, nil, "", Publication{}
 	case *events.AppRegistered:
 		s.Status, s.ApplicationID, s.Failure = AppRegistered, f.ApplicationID, nil
 		s.Held = hold(s.Held, Held{HubType: f.HubType, Organisation: f.Organisation, ApplicationID: f.ApplicationID})

@@ -101,7 +101,7 @@ func evolveHub(s State, f events.Fact) State {
 	case *events.HealthCheckSet:
 		s.HealthURL = f.URL
 	case *events.PrerequisitesChecked:
-		s.Checked, s.Findings = true, f.Findings
+		s.Checked, s.Findings, s.TokenTenant = true, f.Findings, f.TokenTenant
 		if f.ApplicationID != "" && !s.Blocked() { // it is reserved next
 			s.Held = hold(s.Held, Held{s.Hub.Type, s.Hub.Organisation, f.ApplicationID})
 		}
@@ -165,8 +165,8 @@ func checkPrerequisites(s State, c CheckPrerequisites) ([]events.Fact, error) {
 	}
 	var facts []events.Fact
 	h := Held{s.Hub.Type, s.Hub.Organisation, c.Fact.ApplicationID}
-	news := !s.Checked || !slices.Equal(s.Findings, c.Fact.Findings) || c.Fact.ApplicationID != "" && !s.Blocked() && !slices.Contains(s.Held, h)
-	if news {
+	reserves := c.Fact.ApplicationID != "" && !s.Blocked() && !slices.Contains(s.Held, h)
+	if !s.Checked || reserves || s.TokenTenant != c.Fact.TokenTenant || !slices.Equal(s.Findings, c.Fact.Findings) {
 		facts = append(facts, &c.Fact)
 		s = fold(s, facts)
 	}

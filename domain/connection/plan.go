@@ -55,6 +55,15 @@ func (Secret) String() string { return hidden }
 // GoString returns a word in place of the secret.
 func (Secret) GoString() string { return hidden }
 
+// The secrets that a connection has in the secret store for its hub.
+const (
+	SecretClient      = "client"      // of the application that calls the hub
+	SecretApplication = "application" // of the connection's application id
+)
+
+// SecretName returns the name of one of them in the secret store.
+func SecretName(connection, which string) string { return "hub/" + connection + "/" + which }
+
 // Request returns the command that asks for what is planned, without endpoints
 // and rules, whose notice is accepted at an instant.
 func (p Plan) Request(at time.Time) Request {

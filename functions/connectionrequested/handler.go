@@ -75,7 +75,7 @@ func (h *Handler) inspect(ctx context.Context, n events.Notification) (applicati
 		looked = true
 		if seen != nil {
 			application, cmd.Session, cmd.Bot = seen.ApplicationID, c.Session, seen.Bot
-			cmd.Fact = events.PrerequisitesChecked{ApplicationID: seen.ApplicationID, Findings: seen.Findings}
+			cmd.Fact = events.PrerequisitesChecked{ApplicationID: seen.ApplicationID, TokenTenant: seen.TokenTenant, Findings: seen.Findings}
 		}
 		return cmd, nil
 	})
