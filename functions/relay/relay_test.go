@@ -182,6 +182,9 @@ func TestABotThatIsDownLosesTheVoiceInTime(t *testing.T) {
 		"it was never published": {func(b *bot) {
 			b.openErr = func() error { return fault.New(fault.Unprocessable, "bot-not-published", "") }
 		}, 0},
+		"each conversation is lost at once": {func(b *bot) {
+			b.postErr = func() error { return fault.New(fault.Gone, "direct-line-token-expired", "") }
+		}, 0},
 		"what is posted is refused": {func(b *bot) {
 			b.postErr = func() error { return fault.New(fault.TooLarge, "activity-too-large", "") }
 		}, 0},
@@ -235,6 +238,23 @@ func TestAConversationThatIsLostWhileAnAnswerIsOwedGoesToPeople(t *testing.T) {
 	w.wantSaid("One moment.")
 	if len(w.hub.escalations) != 1 {
 		t.Errorf("%d escalations, want 1", len(w.hub.escalations))
+	}
+}
+
+func TestASecondHandOffIsRefusedLikeEveryLateWord(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.hears(domain.Speaks, "a1", "person")
+	w.pump()
+	again := handOff()
+	again.Topic = "Weather"
+	w.bot.say(events.BotSession{ConversationID: "d1"}, domain.Spoken{HandOff: again})
+	w.wait(w.state().Relay.LookAt.Sub(w.Now()))
+	if err := w.h.Look(t.Context(), w.stream()); err != nil {
+		t.Fatal(err)
+	}
+	if w.count("EscalationContextAdded") != 0 || len(w.hub.escalations) != 1 {
+		t.Errorf("facts %v, want nothing of a second hand-off", w.Types(w.stream()))
 	}
 }
 
