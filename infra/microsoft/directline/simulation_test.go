@@ -15,43 +15,26 @@ import (
 	"handoff/infra/microsoft/directline"
 	"handoff/infra/microsoft/omnichannel"
 	"handoff/infra/microsoft/simulation"
-	"handoff/infra/microsoft/simulation/clock"
+	"handoff/tests/hubtest"
 )
 
 // shop is the example cloud with a client of its bot.
 type shop struct {
-	*simulation.Running
+	*hubtest.Bench
 	*directline.Client
-	clock *clock.Manual
-	bot   directline.Bot
+	bot directline.Bot
 }
 
 func newShop(t *testing.T) *shop {
 	t.Helper()
-	c := clock.NewManual(time.Date(2026, 5, 2, 9, 0, 0, 0, time.UTC))
-	cloud, err := simulation.New(simulation.Example(c))
-	if err != nil {
-		t.Fatal(err)
-	}
-	ctx, cancel := context.WithCancel(context.WithoutCancel(t.Context()))
-	running, err := cloud.Start(ctx)
-	if err != nil {
-		cancel()
-		t.Fatal(err)
-	}
+	b := hubtest.Start(t)
 	transport := &http.Transport{}
-	t.Cleanup(func() {
-		transport.CloseIdleConnections()
-		cancel()
-		if err := running.Wait(); err != nil {
-			t.Error(err)
-		}
-	})
+	t.Cleanup(transport.CloseIdleConnections)
 	here := []string{"127.0.0.1"}
 	return &shop{
-		Running: running, clock: c,
-		Client: directline.New(directline.Options{HTTP: &http.Client{Transport: transport}, Now: c.Now, Hosts: here, TokenHosts: here}),
-		bot: directline.Bot{TokenEndpoint: running.URLs.PowerPlatform + "/powervirtualagents/botsbyschema/" + simulation.StoreBotSchema +
+		Bench:  b,
+		Client: directline.New(directline.Options{HTTP: &http.Client{Transport: transport}, Now: b.Clock.Now, Hosts: here, TokenHosts: here}),
+		bot: directline.Bot{TokenEndpoint: b.URLs.PowerPlatform + "/powervirtualagents/botsbyschema/" + simulation.StoreBotSchema +
 			"/directline/token?api-version=2022-03-01-preview"},
 	}
 }
@@ -73,7 +56,7 @@ func (s *shop) talk(t *testing.T, state directline.State, said activity.Activity
 func TestAHandOffFromTheSimulatedBot(t *testing.T) {
 	t.Parallel()
 	s := newShop(t)
-	state, err := s.Start(t.Context(), s.bot, "dl_customer")
+	state, err := s.Client.Start(t.Context(), s.bot, "dl_customer")
 	if err != nil || state.Base != s.URLs.DirectLineEurope {
 		t.Fatalf("Start at %s, %v", state.Base, err)
 	}
@@ -116,7 +99,7 @@ func TestAHandOffFromTheSimulatedBot(t *testing.T) {
 func TestListeningToTheSimulatedBot(t *testing.T) {
 	t.Parallel()
 	s := newShop(t)
-	state, err := s.Start(t.Context(), s.bot, "dl_customer")
+	state, err := s.Client.Start(t.Context(), s.bot, "dl_customer")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -163,7 +146,7 @@ func TestListeningToTheSimulatedBot(t *testing.T) {
 	if !slices.Equal(got, []string{"message One moment, I'm looking that up.", "typing "}) {
 		t.Errorf("heard %q", got)
 	}
-	s.clock.Advance(20 * time.Second)
+	s.Clock.Advance(20 * time.Second)
 	if got := next(); got != "message Yes, we have three of those in Delft." {
 		t.Errorf("heard %q", got)
 	}
@@ -199,7 +182,7 @@ func TestTheSimulatedServiceFails(t *testing.T) {
 		t.Run(sentence, func(t *testing.T) {
 			t.Parallel()
 			s := newShop(t)
-			state, err := s.Start(t.Context(), s.bot, "dl_customer")
+			state, err := s.Client.Start(t.Context(), s.bot, "dl_customer")
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -222,21 +205,21 @@ func TestTheSimulatedServiceFails(t *testing.T) {
 func TestTokensOfTheSimulatedService(t *testing.T) {
 	t.Parallel()
 	s := newShop(t)
-	state, err := s.Start(t.Context(), directline.Bot{Secret: simulation.StoreBotSecret, Base: s.URLs.DirectLineEurope}, "dl_customer")
+	state, err := s.Client.Start(t.Context(), directline.Bot{Secret: simulation.StoreBotSecret, Base: s.URLs.DirectLineEurope}, "dl_customer")
 	if err != nil {
 		t.Fatal(err)
 	}
 	for range 5 { // more than two lifetimes, refreshed in time
-		s.clock.Advance(26 * time.Minute)
+		s.Clock.Advance(26 * time.Minute)
 		if state, _ = s.talk(t, state, activity.Message("hello")); err != nil {
 			t.Fatal(err)
 		}
 	}
-	s.clock.Advance(31 * time.Minute)
+	s.Clock.Advance(31 * time.Minute)
 	if _, _, err := s.Post(t.Context(), state, activity.Message("hello")); !fault.Is(err, "direct-line-token-expired") {
 		t.Errorf("err = %v", err)
 	}
-	if _, err := s.Start(t.Context(), directline.Bot{Secret: simulation.StoreBotSecret, Base: s.URLs.DirectLine}, "dl_x"); !fault.Is(err, "direct-line-forbidden") {
+	if _, err := s.Client.Start(t.Context(), directline.Bot{Secret: simulation.StoreBotSecret, Base: s.URLs.DirectLine}, "dl_x"); !fault.Is(err, "direct-line-forbidden") {
 		t.Errorf("in another region: %v", err)
 	}
 }
