@@ -182,7 +182,7 @@ func TestFromOneMachineToAnother(t *testing.T) {
 
 // TestToAWSAndBack sets variables of the process, as whoever uses AWS's tools
 // does, so it does not run beside others.
-func TestToAWSAndBack(t *testing.T) {
+func TestToAWSAndBack(t *testing.T) { //nolint:paralleltest // see above
 	engine := awstest.Get(t, awstest.MiniStack)
 	setCredentials(t, engine)
 	stack := newStack(t, engine)
@@ -205,7 +205,7 @@ func TestToAWSAndBack(t *testing.T) {
 }
 
 // TestAFeedIsCompletedFromTheLog appends what no indexer is told of.
-func TestAFeedIsCompletedFromTheLog(t *testing.T) {
+func TestAFeedIsCompletedFromTheLog(t *testing.T) { //nolint:paralleltest // as above
 	engine := awstest.Get(t, awstest.MiniStack)
 	setCredentials(t, engine)
 	stack := newStack(t, engine)
