@@ -56,7 +56,7 @@ func (s *shop) talk(t *testing.T, state directline.State, said activity.Activity
 func TestAHandOffFromTheSimulatedBot(t *testing.T) {
 	t.Parallel()
 	s := newShop(t)
-	state, err := s.Client.Start(t.Context(), s.bot, "dl_customer")
+	state, err := s.Start(t.Context(), s.bot, "dl_customer")
 	if err != nil || state.Base != s.URLs.DirectLineEurope {
 		t.Fatalf("Start at %s, %v", state.Base, err)
 	}
@@ -99,7 +99,7 @@ func TestAHandOffFromTheSimulatedBot(t *testing.T) {
 func TestListeningToTheSimulatedBot(t *testing.T) {
 	t.Parallel()
 	s := newShop(t)
-	state, err := s.Client.Start(t.Context(), s.bot, "dl_customer")
+	state, err := s.Start(t.Context(), s.bot, "dl_customer")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -182,7 +182,7 @@ func TestTheSimulatedServiceFails(t *testing.T) {
 		t.Run(sentence, func(t *testing.T) {
 			t.Parallel()
 			s := newShop(t)
-			state, err := s.Client.Start(t.Context(), s.bot, "dl_customer")
+			state, err := s.Start(t.Context(), s.bot, "dl_customer")
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -205,7 +205,7 @@ func TestTheSimulatedServiceFails(t *testing.T) {
 func TestTokensOfTheSimulatedService(t *testing.T) {
 	t.Parallel()
 	s := newShop(t)
-	state, err := s.Client.Start(t.Context(), directline.Bot{Secret: simulation.StoreBotSecret, Base: s.URLs.DirectLineEurope}, "dl_customer")
+	state, err := s.Start(t.Context(), directline.Bot{Secret: simulation.StoreBotSecret, Base: s.URLs.DirectLineEurope}, "dl_customer")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -219,7 +219,7 @@ func TestTokensOfTheSimulatedService(t *testing.T) {
 	if _, _, err := s.Post(t.Context(), state, activity.Message("hello")); !fault.Is(err, "direct-line-token-expired") {
 		t.Errorf("err = %v", err)
 	}
-	if _, err := s.Client.Start(t.Context(), directline.Bot{Secret: simulation.StoreBotSecret, Base: s.URLs.DirectLine}, "dl_x"); !fault.Is(err, "direct-line-forbidden") {
+	if _, err := s.Start(t.Context(), directline.Bot{Secret: simulation.StoreBotSecret, Base: s.URLs.DirectLine}, "dl_x"); !fault.Is(err, "direct-line-forbidden") {
 		t.Errorf("in another region: %v", err)
 	}
 }
