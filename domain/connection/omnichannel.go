@@ -53,8 +53,14 @@ func checkHub(c Request) error {
 
 func checkOmnichannel(f events.ConnectionRequested, o *events.OmnichannelSet) error {
 	for _, text := range [...]struct{ name, value string }{
-		{"directory", o.Directory}, {"client_id", o.ClientID}, {"environment", o.Environment}, {"bot_organisation", o.BotOrganisation},
-		{"bot_schema", o.BotSchema}, {"channel", o.Channel}, {"queue", o.Queue}, {"workstream", o.Workstream},
+		{"directory", o.Directory},
+		{"client_id", o.ClientID},
+		{"environment", o.Environment},
+		{"bot_organisation", o.BotOrganisation},
+		{"bot_schema", o.BotSchema},
+		{"channel", o.Channel},
+		{"queue", o.Queue},
+		{"workstream", o.Workstream},
 	} {
 		if len(text.value) > MaxText {
 			return tooLong("/omnichannel/"+text.name, MaxText)

@@ -110,6 +110,12 @@ type Connected struct {
 	Credentials *Credentials `json:"credentials,omitempty"`
 }
 
+// Checked is a connection and what was seen of its hub and bot just now.
+type Checked struct {
+	Connection State            `json:"connection"`
+	Seen       []events.Finding `json:"seen"` // empty: everything is as it should be
+}
+
 // DisconnectPlan asks for a disconnect.
 type DisconnectPlan struct {
 	Reason string `json:"reason,omitempty"`

@@ -40,6 +40,12 @@ func (h *Handler) Connect(ctx context.Context, by identity.Principal, p connecti
 	if c.Rules.Set != "" && p.Rules == "" {
 		cmd.Rules = nil
 	}
+	if _, err := connection.Decider.Decide(c.State, cmd); err != nil {
+		return connection.Connected{}, err
+	}
+	if err := h.keepSecrets(ctx, by.Tenant, p); err != nil {
+		return connection.Connected{}, err
+	}
 	made, err := h.credentials(ctx, by.Tenant, p.Name, cmd.Endpoints)
 	if err != nil {
 		return connection.Connected{}, err
@@ -54,10 +60,10 @@ func (h *Handler) Connect(ctx context.Context, by identity.Principal, p connecti
 
 // plan checks a plan and returns the command for it.
 func (h *Handler) plan(ctx context.Context, p connection.Plan) (connection.Request, error) {
-	cmd := connection.Request{Fact: events.ConnectionRequested{
-		Connection: p.Name, Bot: p.Bot, Hub: p.Hub, Regions: p.Regions,
-		Notice: events.Notice{AcceptedBy: p.Notice.AcceptedBy, AcceptedAt: h.Now().UTC(), TextVersion: p.Notice.TextVersion},
-	}}
+	cmd, err := h.request(ctx, p)
+	if err != nil {
+		return cmd, err
+	}
 	// The decider decides last; asking it first keeps a plan that it will
 	// refuse from leaving keys behind.
 	if _, err := connection.Decider.Decide(connection.State{}, cmd); err != nil {

@@ -15,6 +15,7 @@ import (
 	"handoff/domain/conversation"
 	"handoff/domain/escid"
 	"handoff/domain/fault"
+	"handoff/domain/geography"
 	"handoff/domain/identity"
 	"handoff/domain/routing"
 	"handoff/events"
@@ -50,6 +51,21 @@ type Issuer interface {
 	EnsureKey(ctx context.Context, tenant, connection string, role identity.Role) (token string, err error)
 }
 
+// Hubs knows the types of hubs.
+type Hubs interface {
+	// Normal puts a request into the form in which its hub is stored and
+	// compared, or refuses it with a pointer. It asks nobody.
+	Normal(r connection.Request) (connection.Request, error)
+	// Inspect looks at a connection's hub and changes nothing; nil for hubs at
+	// which there is nothing to look at.
+	Inspect(ctx context.Context, c connection.State) (*connection.Inspection, error)
+}
+
+// HubSecrets keeps the secrets by which Handoff calls hubs.
+type HubSecrets interface {
+	PutSecret(ctx context.Context, tenant, name string, value []byte) error
+}
+
 // Rules finds adopted rule sets.
 type Rules interface {
 	RuleSet(ctx context.Context, stream events.StreamID, rules connection.Rules) (*routing.RuleSet, error)
@@ -69,6 +85,11 @@ type Handler struct {
 	Lists     Lists
 	Resender  Resender
 	NextTry   NextTry // nil: nobody knows
+	Hubs      Hubs    // nil: hubs have no form of their own and can't be looked at
+	// HubSecrets is needed where Hubs is.
+	HubSecrets HubSecrets
+	// Geography is where this server keeps its log; Unknown: plans have to say.
+	Geography geography.Geography
 	// CheckURL refuses endpoints that may not be reached, with a fault.
 	CheckURL func(ctx context.Context, url string) error
 	Now      func() time.Time

@@ -60,7 +60,11 @@ func TestConnections(t *testing.T) {
 	t.Parallel()
 	ctx := t.Context()
 	state := connection.State{ID: "store-bot", Version: 3, Status: connection.Ready}
-	plan := connection.Plan{Name: "store-bot", Hub: events.Hub{Type: "generic", Organisation: "store"}, Endpoints: []connection.EndpointPlan{{ID: "desk", URL: "https://a.example"}}}
+	plan := connection.Plan{
+		Name: "store-bot", Hub: events.Hub{Type: "generic", Organisation: "store"}, Endpoints: []connection.EndpointPlan{{ID: "desk", URL: "https://a.example"}},
+		ClientSecret: "a secret that has to arrive", // though it is printed as a word
+	}
+	seen := connection.Checked{Connection: state, Seen: []events.Finding{{Code: "a", Detail: "Do it.", Blocking: true}}}
 	leave := connection.DisconnectPlan{Reason: "closed", DrainFor: 90 * time.Minute}
 	c := connect(t, httpapi.API{
 		Connect: func(_ context.Context, _ identity.Principal, p connection.Plan) (connection.Connected, error) {
@@ -79,6 +83,10 @@ func TestConnections(t *testing.T) {
 			same(t, "plan", p, leave, nil)
 			return state, nil
 		},
+		CheckConnection: func(_ context.Context, _ identity.Principal, id string) (connection.Checked, error) {
+			same(t, "id", id, "store-bot", nil)
+			return seen, nil
+		},
 	})
 	done, err := c.Connect(ctx, plan)
 	same(t, "connected", done, connection.Connected{State: state, Credentials: &connection.Credentials{BotKey: "hk_b"}}, err)
@@ -88,6 +96,8 @@ func TestConnections(t *testing.T) {
 	same(t, "connections", page, httpapi.Page[listing.Connection]{Items: []listing.Connection{{ID: "store-bot"}}, Next: "more"}, err)
 	got, err = c.Disconnect(ctx, "store-bot", leave)
 	same(t, "disconnected", got, state, err)
+	checked, err := c.Check(ctx, "store-bot")
+	same(t, "checked", checked, seen, err)
 }
 
 func TestEndpointsAndRules(t *testing.T) {

@@ -20,6 +20,11 @@ func (c *Client) Connection(ctx context.Context, id string) (connection.State, e
 	return call[connection.State](ctx, c, get(at("/v1/connections/%s", id)))
 }
 
+// Check looks at a connection's hub and bot as they are now.
+func (c *Client) Check(ctx context.Context, id string) (connection.Checked, error) {
+	return call[connection.Checked](ctx, c, request{method: http.MethodPost, path: at("/v1/connections/%s/check", id)})
+}
+
 // Connections returns a page of connections. Of the query the page counts.
 func (c *Client) Connections(ctx context.Context, q listing.ConnectionQuery) (httpapi.Page[listing.Connection], error) {
 	return call[httpapi.Page[listing.Connection]](ctx, c, get("/v1/connections").list(q.Page))

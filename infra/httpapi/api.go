@@ -32,6 +32,8 @@ type API struct {
 	Connection  func(ctx context.Context, by identity.Principal, id string) (connection.State, error)
 	Connections func(ctx context.Context, by identity.Principal, q listing.ConnectionQuery) (rows []listing.Connection, next string, err error)
 	Disconnect  func(ctx context.Context, by identity.Principal, id string, p connection.DisconnectPlan) (connection.State, error)
+	// CheckConnection looks at a connection's hub and bot as they are now.
+	CheckConnection func(ctx context.Context, by identity.Principal, id string) (connection.Checked, error)
 
 	SetEndpoint    func(ctx context.Context, by identity.Principal, id string, p connection.EndpointPlan) (e connection.Endpoint, secret string, err error)
 	RemoveEndpoint func(ctx context.Context, by identity.Principal, id, endpoint string) error

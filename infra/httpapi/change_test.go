@@ -13,6 +13,7 @@ import (
 	"handoff/domain/fault"
 	"handoff/domain/identity"
 	"handoff/domain/listing"
+	"handoff/events"
 	"handoff/infra/httpapi"
 )
 
@@ -82,6 +83,11 @@ func TestConnecting(t *testing.T) {
 	plan := connection.Plan{
 		Name: "web-bot", Hub: state().Hub, Bot: state().Bot, Regions: state().Regions, Notice: connection.NoticePlan{AcceptedBy: "ann", TextVersion: "1"},
 		Endpoints: []connection.EndpointPlan{{ID: "desk", URL: "https://a.example", Mode: "full", Events: []string{"x"}}, {URL: "https://b.example"}}, Rules: "version: 1",
+		Omnichannel: &events.OmnichannelSet{
+			Path: "relay", Routing: "hub", Directory: "d", ClientID: "c", Environment: "e", BotOrganisation: "o", BotSchema: "s", TokenEndpoint: "https://t",
+			AzureBot: "a", Channel: "teams", Queue: "q", Workstream: "w",
+		},
+		ClientSecret: "one", ApplicationSecret: "two", HealthURL: "https://bot.example/health", RegionsOverride: &connection.OverridePlan{By: "ann", Why: "agreed"},
 	}
 	body, err := json.Marshal(plan)
 	if err != nil {
@@ -95,10 +101,11 @@ func TestConnecting(t *testing.T) {
 	if at := w.Header().Get("Location"); at != publicURL+"/v1/connections/web-bot" {
 		t.Errorf("Location = %q", at)
 	}
-	nulls := `{"name":"a","bot":null,"hub":null,"notice":null,"regions":null,"endpoints":null,"rules":null}`
+	nulls := `{"name":"a","bot":null,"hub":null,"notice":null,"regions":null,"endpoints":null,"rules":null,"omnichannel":null,"client_secret":null,"application_secret":null,"regions_override":null,"health_url":null}`
 	expect(t, call(t, h, "admin", "POST", "/v1/connections", nulls), http.StatusAccepted, "")
 	for body, pointer := range map[string]string{
 		`{"endpoints":[{"url":"a"},{"url":1}]}`: "/endpoints/1/url", `{"regions":[]}`: "/regions", `{"endpoints":{}}`: "/endpoints", `{"hub":{"type":true}}`: "/hub/type",
+		`{"omnichannel":{"path":1}}`: "/omnichannel/path", `{"omnichannel":[]}`: "/omnichannel", `{"regions_override":"ann"}`: "/regions_override",
 	} {
 		if p := expect(t, call(t, h, "admin", "POST", "/v1/connections", body), http.StatusUnprocessableEntity, "field-invalid"); p.Pointer != pointer {
 			t.Errorf("%s: pointer = %q, want %q", body, p.Pointer, pointer)

@@ -53,6 +53,16 @@ func planFields(p *connection.Plan) fields {
 			p.Regions = g
 			return fields{"bot": text(&g.Bot), "hub": text(&g.Hub), "log": text(&g.Log)}.read(r)
 		},
+		"regions_override": func(r *strictjson.Reader) error {
+			o := new(connection.OverridePlan)
+			if null, err := r.Null(); null || err != nil {
+				return err
+			}
+			p.RegionsOverride = o
+			return fields{"by": text(&o.By), "why": text(&o.Why)}.read(r)
+		},
+		"omnichannel":   omnichannelFields(p),
+		"client_secret": text(&p.ClientSecret), "application_secret": text(&p.ApplicationSecret), "health_url": text(&p.HealthURL),
 		"endpoints": func(r *strictjson.Reader) error {
 			if null, err := r.Null(); null || err != nil {
 				return err
@@ -64,6 +74,22 @@ func planFields(p *connection.Plan) fields {
 				return err
 			})
 		},
+	}
+}
+
+func omnichannelFields(p *connection.Plan) func(*strictjson.Reader) error {
+	return func(r *strictjson.Reader) error {
+		if null, err := r.Null(); null || err != nil {
+			return err
+		}
+		o := new(events.OmnichannelSet)
+		p.Omnichannel = o
+		return fields{
+			"path": text(&o.Path), "routing": text(&o.Routing), "directory": text(&o.Directory), "client_id": text(&o.ClientID),
+			"environment": text(&o.Environment), "bot_organisation": text(&o.BotOrganisation), "bot_schema": text(&o.BotSchema),
+			"token_endpoint": text(&o.TokenEndpoint), "azure_bot": text(&o.AzureBot), "channel": text(&o.Channel),
+			"queue": text(&o.Queue), "workstream": text(&o.Workstream),
+		}.read(r)
 	}
 }
 
@@ -98,6 +124,14 @@ func (s *server) disconnect(x *exchange, r *http.Request) error {
 		return err
 	}
 	return x.connection(http.StatusOK, c, c)
+}
+
+func (s *server) checkConnection(x *exchange, r *http.Request) error {
+	c, err := s.api.CheckConnection(r.Context(), x.by, r.PathValue("connection"))
+	if err != nil {
+		return err
+	}
+	return x.connection(http.StatusOK, c.Connection, c)
 }
 
 // EndpointSet is an endpoint that was set. Secret is there where it was made

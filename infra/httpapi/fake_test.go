@@ -19,6 +19,7 @@ import (
 	"handoff/domain/identity"
 	"handoff/domain/intake"
 	"handoff/domain/listing"
+	"handoff/domain/publication"
 	"handoff/events"
 	"handoff/infra/httpapi"
 	"handoff/infra/standardwebhooks"
@@ -129,6 +130,9 @@ func bindConnections(a *httpapi.API) {
 		s.Status, s.End = connection.Disconnected, &connection.End{Version: 8, Policy: "drain", Deadline: new(now()), Reason: "closed"}
 		return s, nil
 	}
+	a.CheckConnection = func(context.Context, identity.Principal, string) (connection.Checked, error) {
+		return connection.Checked{Connection: omnichannel(), Seen: []events.Finding{{Code: "queue-without-people", Detail: "Add one.", Blocking: true}}}, nil
+	}
 	a.SetEndpoint = func(_ context.Context, _ identity.Principal, _ string, p connection.EndpointPlan) (connection.Endpoint, string, error) {
 		return connection.Endpoint{ID: p.ID, URL: p.URL, Mode: "thin", Events: p.Events}, "whsec_3", nil
 	}
@@ -153,6 +157,19 @@ func state() connection.State {
 		Rules:     connection.Rules{Set: "sha256:9f", Name: "store-bot", Version: 2},
 		Failure:   &connection.Failure{Step: "channel", Code: "timeout", Detail: "It took too long."},
 	}
+}
+
+// omnichannel is a connection with everything that only Omnichannel has.
+func omnichannel() connection.State {
+	s := state()
+	s.Hub = events.Hub{Type: connection.Omnichannel, Organisation: "https://contoso.crm4.dynamics.com"}
+	s.Omnichannel = &events.OmnichannelSet{Path: "relay", Routing: "handoff", Directory: "contoso.onmicrosoft.com", ClientID: "c", Channel: "MsTeamsChannel", Queue: "q"}
+	s.Override = &events.RegionsOverridden{Regions: events.Regions{Bot: "europe"}, By: "ann", Why: "agreed"}
+	s.HealthURL, s.Checked, s.TokenTenant = "https://bot.example/health", true, "contoso.onmicrosoft.com"
+	s.Findings = []events.Finding{{Code: "bot-name-long", Detail: "Shorten it."}}
+	s.Users = []connection.User{{Held: s.Held[0], OrganisationID: "o", ID: "u", By: connection.ByHandoff, Queue: "q", Workstream: "w", Link: "https://contoso.crm4.dynamics.com/main.aspx"}}
+	s.Publication = connection.Publication{State: publication.Outdated, Code: "last-publish-failed", Detail: "An earlier version answers."}
+	return s
 }
 
 func bindEscalations(a *httpapi.API) {

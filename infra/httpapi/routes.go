@@ -106,6 +106,7 @@ func (s *server) connectionRoutes() []route {
 		{method: "POST", path: "/v1/connections", reach: reachTenant, action: admin, bound: s.api.Connect != nil, handle: s.connect},
 		{method: "GET", path: one, reach: reachConnection, action: identity.ActList, bound: s.api.Connection != nil, handle: s.connection},
 		{method: "POST", path: one + "/disconnect", reach: reachConnection, action: admin, bound: s.api.Disconnect != nil, handle: s.disconnect},
+		{method: "POST", path: one + "/check", reach: reachConnection, action: admin, bound: s.api.CheckConnection != nil, handle: s.checkConnection},
 		{method: "GET", path: one + "/rules", reach: reachConnection, action: identity.ActReadHistory, bound: s.api.Rules != nil, handle: s.rules},
 		{method: "PUT", path: one + "/rules", reach: reachConnection, action: admin, bound: s.api.AdoptRules != nil, handle: s.adoptRules},
 		{method: "POST", path: "/v1/rules/check", reach: reachLimited, action: admin, bound: s.api.CheckRules != nil, handle: s.checkRules},

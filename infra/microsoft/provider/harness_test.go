@@ -165,7 +165,7 @@ func (w *world) connect(r connection.Request) {
 
 func (w *world) disconnect() {
 	w.Helper()
-	w.Give("store-bot", &events.Disconnected{Policy: events.PolicyDrain, Deadline: new(w.Bench.Clock)})
+	w.Give("store-bot", &events.Disconnected{Policy: events.PolicyDrain, Deadline: new(w.Clock)})
 	if err := w.steps(); err != nil {
 		w.Fatal(err)
 	}

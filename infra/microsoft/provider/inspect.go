@@ -163,7 +163,7 @@ func (l *look) bot(ctx context.Context) error {
 		return err
 	case err != nil:
 		l.find("bot-state-unknown", false, "Whether the bot is published could not be found out. "+f.Detail)
-		return nil
+		return nil //nolint:nilerr // it is a finding
 	case !known:
 		l.find("bot-state-unknown", false, seen.Detail)
 	case seen.State == publication.Deleted:

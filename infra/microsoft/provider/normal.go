@@ -98,7 +98,6 @@ func idOrName(pasted string) (string, error) {
 	return strings.TrimSpace(pasted), nil
 }
 
-//nolint:gochecknoglobals // expressions that never change
 var (
 	domainName  = regexp.MustCompile(`^[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)+$`)
 	schemaName  = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9_]{0,99}$`)
