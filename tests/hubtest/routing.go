@@ -149,6 +149,14 @@ var routing = map[string]func(*testing.T, Opener){
 		if err := ana.Accept(c.ID); err != nil {
 			t.Fatal(err)
 		}
+		ben, _ := b.Hub().Desk(simulation.Ben)
+		for sentence, err := range map[string]error{
+			"says something": ben.Say(c.ID, "x"), "transfers it": ben.Transfer(c.ID, simulation.TestQueue), "ends it": ben.End(c.ID), "closes it": ben.Close(c.ID),
+		} {
+			if !fault.Is(err, "not-your-conversation") {
+				t.Errorf("Ben %s in Ana's conversation: %v", sentence, err)
+			}
+		}
 		if err := ana.Transfer(c.ID, simulation.GeneralQueue); err != nil {
 			t.Fatal(err)
 		}

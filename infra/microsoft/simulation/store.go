@@ -45,6 +45,8 @@ func people() map[string][]tables.Row {
 			{"systemuserid": Ben, "fullname": "Ben Smit", "internalemailaddress": "ben@store.example", "isdisabled": false, "accessmode": 0.0, "msdyn_capacity": 3.0},
 		},
 		"contacts": {{"contactid": "0d000000-0000-4000-8000-000000000001", "fullname": "R. Bakker", "emailaddress1": "bakker@home.example"}},
+		// The unique names of these solutions are made up: no public source has
+		// them.
 		"solutions": {
 			{"friendlyname": "Omnichannel for Customer Service", "uniquename": "OmnichannelEngagementHub", "version": "9.0.24042.1", "ismanaged": true},
 			{"friendlyname": "Omnichannel Power Virtual Agents Extension", "uniquename": "OmnichannelPowerVirtualAgentsExtension", "version": "1.4.0.7", "ismanaged": true},

@@ -10,7 +10,8 @@
 // (Dynamics 365 Customer Service, "Manage your bots", unified routing, and the
 // reference of msdyn_ocliveworkitem). Assumptions, not verified: a request to
 // the bot that fails is not repeated; the bot stays in the conversation from
-// its Escalate until a human agent accepts, and is refused with 403 afterwards;
+// its Escalate until a human agent accepts, and is refused with 403
+// BotNotInConversationRoster (documented for Teams) afterwards;
 // an oversize message is refused with 413; every kind of context value but
 // text and whole number, what is longer than a limit, and what is of another
 // kind than its variable is dropped, which the fake tells as a problem where

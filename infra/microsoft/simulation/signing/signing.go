@@ -54,7 +54,9 @@ func Generate() (*rsa.PrivateKey, error) { return rsa.GenerateKey(rand.Reader, b
 func New(endorsements ...string) *Keys { return From(Generate, endorsements...) }
 
 // From is New with private keys that a source makes. They must differ.
-func From(s Source, endorsements ...string) *Keys { return &Keys{source: s, endorsements: endorsements} }
+func From(s Source, endorsements ...string) *Keys {
+	return &Keys{source: s, endorsements: endorsements}
+}
 
 func (k *Keys) newKey(endorsements []string) (*key, error) {
 	private, err := k.source()

@@ -5,9 +5,10 @@
 // What it answers is documented (Microsoft identity platform, "client
 // credentials flow"; Graph v1.0 reference, application and servicePrincipal).
 // Not verified against the real services: which status goes with which AADSTS
-// number beyond wrong secrets and unknown scopes, that a second service
-// principal is refused with 409 Request_MultipleObjectsWithSameKeyValue, and
-// how long changes take to be seen everywhere (the lag).
+// number beyond wrong secrets and unknown scopes, and how long changes take to
+// be seen everywhere (the lag). That a second service principal is refused with
+// 409 Request_MultipleObjectsWithSameKeyValue is what people report; some have
+// seen 400 Request_BadRequest for it.
 package tenants
 
 import (
