@@ -7,6 +7,7 @@ package listing
 import (
 	"time"
 
+	"handoff/domain/publication"
 	"handoff/events"
 )
 
@@ -66,6 +67,8 @@ type Connection struct {
 	Organisation string    `json:"organisation"`
 	Open         int       `json:"open_escalations"`
 	RequestedAt  time.Time `json:"requested_at"`
+	// Bot is whether the bot is published; empty where nobody knows.
+	Bot publication.State `json:"bot_state,omitempty"`
 }
 
 // ConnectionQuery selects connections by name.

@@ -7,6 +7,7 @@ import (
 	"handoff/domain/connection"
 	"handoff/domain/conversation"
 	"handoff/domain/delivery"
+	"handoff/domain/publication"
 	"handoff/events"
 )
 
@@ -23,6 +24,7 @@ VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?6, 'raised', 1, ?7, ?8, ?9, ?10, ?11, ?12) ON C
 	eraseAll = `UPDATE escalations SET erased = 1 WHERE stream = ?1`
 	request  = `INSERT OR REPLACE INTO connections (tenant, id, status, hub_type, organisation, requested_at) VALUES (?1, ?2, 'requested', ?3, ?4, ?5)`
 	progress = `UPDATE connections SET status = ?3 WHERE tenant = ?1 AND id = ?2`
+	observe  = `UPDATE connections SET bot = ?3 WHERE tenant = ?1 AND id = ?2`
 	try      = `INSERT INTO deliveries (pos, tenant, stream, subject, version, event, event_type, connection, endpoint, status, attempts, code, http_status, updated_at)
 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, 'pending', ?10, ?11, ?12, ?13)
 ON CONFLICT (stream) DO UPDATE SET status = 'pending', attempts = ?10, code = ?11, http_status = ?12, updated_at = ?13`
@@ -121,6 +123,9 @@ func applyConnection(conn *sqlite.Conn, r events.Record, f events.Fact) error {
 		return reach(connection.Ready)
 	case *events.Disconnected:
 		return reach(connection.Disconnected)
+	case *events.BotPublished, *events.BotUnpublished:
+		seen, _ := publication.After(f)
+		return query(conn, observe, []any{r.Tenant, r.Connection, string(seen.State)}, nil)
 	}
 	return nil
 }

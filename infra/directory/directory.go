@@ -22,7 +22,7 @@ import (
 const Name = "directory"
 
 // version grows when the tables do, or what is written to them.
-const version = 1
+const version = 2
 
 // Directory answers from the lists in a file that was opened with Schema. It is
 // safe for concurrent use and has nothing to close.

@@ -18,6 +18,7 @@ import (
 	"handoff/domain/escid"
 	"handoff/domain/fault"
 	"handoff/domain/listing"
+	"handoff/domain/publication"
 	"handoff/events"
 	"handoff/infra/directory"
 	"handoff/infra/eventlog/sqlitelog"
@@ -226,6 +227,29 @@ func TestConnectionsAreListedByNameWithWhatIsOpen(t *testing.T) {
 	rows, _, err := h.Connections(t.Context(), listing.ConnectionQuery{Tenant: "default"})
 	if err != nil || len(rows) != 3 || rows[1].Status != "disconnected" {
 		t.Errorf("after the disconnect = %+v, %v", rows, err)
+	}
+}
+
+func TestConnectionsShowWhetherTheBotIsPublished(t *testing.T) {
+	t.Parallel()
+	h := open(t)
+	asked := &events.ConnectionRequested{Hub: events.Hub{Type: "omnichannel", Organisation: "acme"}}
+	for _, c := range []struct {
+		fact events.Fact
+		want publication.State
+	}{
+		{asked, publication.Unknown},
+		{&events.BotPublished{}, publication.Published},
+		{&events.BotPublished{LastPublishFailed: true}, publication.Outdated},
+		{&events.BotUnpublished{Code: "inactive"}, publication.Unpublished},
+		{&events.BotUnpublished{Code: "row-missing", Deleted: true}, publication.Deleted},
+		{asked, publication.Unknown},
+	} {
+		h.apply(t, h.record(t, "default", "b-bot", events.KindConnection, stream(100), c.fact))
+		rows, _, err := h.Connections(t.Context(), listing.ConnectionQuery{Tenant: "default"})
+		if err != nil || len(rows) != 1 || rows[0].Bot != c.want {
+			t.Errorf("after %s = %+v, %v, want %q", c.fact.FactType(), rows, err, c.want)
+		}
 	}
 }
 

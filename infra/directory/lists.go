@@ -11,6 +11,7 @@ import (
 	"handoff/domain/escid"
 	"handoff/domain/fault"
 	"handoff/domain/listing"
+	"handoff/domain/publication"
 	"handoff/infra/sqlitedb"
 )
 
@@ -20,7 +21,7 @@ const (
 )
 
 const (
-	selectConnections = `SELECT id, status, hub_type, organisation, requested_at,
+	selectConnections = `SELECT id, status, hub_type, organisation, requested_at, bot,
 	(SELECT count(*) FROM escalations e INDEXED BY escalations_open_here WHERE e.tenant = c.tenant AND e.connection = c.id AND e.open = 1)
 FROM connections c WHERE tenant = ?1 AND id > ?2 ORDER BY id LIMIT ?3`
 
@@ -49,7 +50,7 @@ func (d *Directory) Connections(ctx context.Context, q listing.ConnectionQuery) 
 		return query(conn, selectConnections, []any{q.Tenant, string(from), n + 1}, func(s *sqlite.Stmt) {
 			rows = append(rows, listing.Connection{
 				ID: s.ColumnText(0), Status: s.ColumnText(1), HubType: s.ColumnText(2), Organisation: s.ColumnText(3),
-				RequestedAt: sqlitedb.Instant(s.ColumnInt64(4)), Open: s.ColumnInt(5),
+				RequestedAt: sqlitedb.Instant(s.ColumnInt64(4)), Bot: publication.State(s.ColumnText(5)), Open: s.ColumnInt(6),
 			})
 		})
 	})

@@ -58,6 +58,7 @@ CREATE TABLE IF NOT EXISTS connections (
 	hub_type     TEXT NOT NULL,
 	organisation TEXT NOT NULL,
 	requested_at INTEGER NOT NULL,
+	bot          TEXT NOT NULL DEFAULT '', -- whether it is published, as far as is known
 	PRIMARY KEY (tenant, id)
 ) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS deliveries (

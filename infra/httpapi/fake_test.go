@@ -123,7 +123,7 @@ func bindConnections(a *httpapi.API) {
 	}
 	a.Connection = func(context.Context, identity.Principal, string) (connection.State, error) { return state(), nil }
 	a.Connections = func(context.Context, identity.Principal, listing.ConnectionQuery) ([]listing.Connection, string, error) {
-		return []listing.Connection{{ID: "other-bot", Status: "ready"}, {ID: "store-bot", Status: "ready", Open: 2, RequestedAt: now()}}, "more", nil
+		return []listing.Connection{{ID: "other-bot", Status: "ready"}, {ID: "store-bot", Status: "ready", Open: 2, RequestedAt: now(), Bot: publication.Unpublished}}, "more", nil
 	}
 	a.Disconnect = func(context.Context, identity.Principal, string, connection.DisconnectPlan) (connection.State, error) {
 		s := state()

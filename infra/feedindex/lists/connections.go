@@ -63,6 +63,7 @@ func (l *Lists) connection(ctx context.Context, e feedindex.Entry) (listing.Conn
 	}
 	row := listing.Connection{
 		ID: e.Connection, Status: string(c.State.Status), HubType: c.State.Hub.Type, Organisation: c.State.Hub.Organisation, RequestedAt: e.Time,
+		Bot: c.State.Publication.State,
 	}
 	for _, err := range l.open(ctx, e.Tenant, e.Connection, l.Now().Add(-l.lifetime()-slack), maxLooked) {
 		if err != nil {

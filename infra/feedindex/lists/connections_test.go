@@ -17,7 +17,7 @@ func TestConnectionsAreListedByName(t *testing.T) {
 			Connection: id, Hub: events.Hub{Type: "generic", Organisation: "org-" + id},
 		})
 	}
-	h.commit(t, "default", "bank", events.KindConnection, stream(101), &events.AppRegistered{ApplicationID: "1"})
+	h.commit(t, "default", "bank", events.KindConnection, stream(101), &events.AppRegistered{ApplicationID: "1"}, &events.BotUnpublished{Code: "inactive"})
 	h.commit(t, "default", "store", events.KindConnection, stream(100), &events.Disconnected{Policy: "drain"})
 	h.commit(t, "default", "store", events.KindConnection, stream(100), &events.ConnectionRequested{Connection: "store", Hub: events.Hub{Type: "generic"}})
 	h.commit(t, "other", "shop", events.KindConnection, stream(110), &events.ConnectionRequested{Connection: "shop"})
@@ -34,11 +34,11 @@ func TestConnectionsAreListedByName(t *testing.T) {
 			t.Fatalf("page of %d rows, %v", len(rows), err)
 		}
 		for _, r := range rows {
-			got = append(got, fmt.Sprintf("%s %s %s %d %s", r.ID, r.Status, r.Organisation, r.Open, r.RequestedAt.Format("15:04")))
+			got = append(got, fmt.Sprintf("%s %s %s %d %s%s", r.ID, r.Status, r.Organisation, r.Open, r.RequestedAt.Format("15:04"), r.Bot))
 		}
 		q.Cursor = next
 	}
-	want := []string{"bank app_registered org-bank 2 09:02", "bank 3 requested org-bank 3 0 09:04", "bank-2 requested org-bank-2 0 09:03", "store requested  1 09:07"}
+	want := []string{"bank app_registered org-bank 2 09:02unpublished", "bank 3 requested org-bank 3 0 09:04", "bank-2 requested org-bank-2 0 09:03", "store requested  1 09:07"}
 	if !slices.Equal(got, want) {
 		t.Errorf("connections = %q\nwant %q", got, want)
 	}
