@@ -17,6 +17,7 @@ import (
 
 	eh "github.com/looplab/eventhorizon"
 
+	"handoff/domain/connection"
 	"handoff/domain/conversation"
 	"handoff/domain/escid"
 	"handoff/domain/fault"
@@ -52,16 +53,16 @@ type Handler struct {
 // the watermark to look from next time. Where it fails the old one still holds;
 // looking twice at the same changes nothing. The caller keeps the watermark: it
 // is no fact, and where it is lost an earlier one costs a longer look.
-func (h *Handler) Look(ctx context.Context, tenant, connection string, since time.Time) (next time.Time, err error) {
-	records, next, err := h.Records.Changed(ctx, tenant, connection, since)
+func (h *Handler) Look(ctx context.Context, tenant, conn string, since time.Time) (next time.Time, err error) {
+	records, next, err := h.Records.Changed(ctx, tenant, conn, since)
 	if err != nil {
-		return since, fmt.Errorf("look at the hub of connection %s: %w", connection, err)
+		return since, fmt.Errorf("look at the hub of connection %s: %w", conn, err)
 	}
 	for _, r := range records {
 		if r.Escalation == "" {
 			continue
 		}
-		if err := h.observe(ctx, tenant, connection, r); err != nil {
+		if err := h.observe(ctx, tenant, conn, r); err != nil {
 			return since, fmt.Errorf("observe escalation %s in the hub: %w", r.Escalation, err)
 		}
 	}
@@ -70,10 +71,10 @@ func (h *Handler) Look(ctx context.Context, tenant, connection string, since tim
 
 // observe records what one record says. A context variable is anybody's to
 // write, so an id that is none, or another connection's, is no reason to stop.
-func (h *Handler) observe(ctx context.Context, tenant, connection string, r hubrecord.Record) error {
-	at, number, err := h.find(ctx, tenant, connection, r.Escalation)
+func (h *Handler) observe(ctx context.Context, tenant, conn string, r hubrecord.Record) error {
+	at, number, err := h.find(ctx, tenant, conn, r.Escalation)
 	if err != nil && fault.KindOf(err).Permanent() {
-		h.Log.WarnContext(ctx, "hub record names no escalation of this connection", "connection_id", connection, "hub_record", r.ID, "error", err)
+		h.Log.WarnContext(ctx, "hub record names no escalation of this connection", "connection_id", conn, "hub_record", r.ID, "error", err)
 		return nil
 	}
 	if err != nil {
@@ -93,7 +94,7 @@ func (h *Handler) observe(ctx context.Context, tenant, connection string, r hubr
 }
 
 // find returns where an escalation of a connection is.
-func (h *Handler) find(ctx context.Context, tenant, connection, id string) (eventlog.Stream, int, error) {
+func (h *Handler) find(ctx context.Context, tenant, conn, id string) (eventlog.Stream, int, error) {
 	stream, number, err := escid.Parse(id)
 	if err != nil {
 		return eventlog.Stream{}, 0, err
@@ -103,11 +104,11 @@ func (h *Handler) find(ctx context.Context, tenant, connection, id string) (even
 		return eventlog.Stream{}, 0, err
 	}
 	home := s.Home
-	if _, there := s.State.Escalation(number); !there || home.Tenant != tenant || home.Connection != connection {
+	if _, there := s.State.Escalation(number); !there || home.Tenant != tenant || home.Connection != conn {
 		return eventlog.Stream{}, 0, fault.New(fault.NotFound, "escalation-not-found", "There is no such escalation of this connection.")
 	}
 	return home, number, nil
 }
 
 // Wants reports whether a connection's hub keeps records that can be read.
-func Wants(hub events.Hub) bool { return hub.Type == "omnichannel" }
+func Wants(hub events.Hub) bool { return hub.Type == connection.Omnichannel }

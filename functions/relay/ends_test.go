@@ -119,7 +119,7 @@ func TestAnIdleRelayEnds(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if looks > 4 || w.state().Relay.Phase != domain.Over || w.count("RelayRested") != 1 {
+	if looks > 7 || w.state().Relay.Phase != domain.Over || w.count("RelayRested") != 4 {
 		t.Errorf("after %d looks phase %s, facts %v", looks, w.state().Relay.Phase, w.Types(w.stream()))
 	}
 }
@@ -171,5 +171,16 @@ func TestStrangersAreRefused(t *testing.T) {
 	}
 	if err := w.h.Look(t.Context(), w.Stream(events.KindConversation, "nothing")); err != nil {
 		t.Errorf("a look at nothing: %v", err)
+	}
+}
+
+func TestAHubThatChoosesByItselfIsToldNoQueue(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.Give(store, &events.OmnichannelSet{Path: events.PathRelay, Routing: events.RoutingHub})
+	w.hears(domain.Speaks, "a1", "person")
+	w.pump()
+	if len(w.hub.escalations) != 1 || w.hub.escalations[0].Queue != "" || w.hub.escalations[0].ID == "" {
+		t.Errorf("escalations = %+v, want one without a queue", w.hub.escalations)
 	}
 }

@@ -91,7 +91,8 @@ func (t *turn) escalate(ctx context.Context) (again bool, err error) {
 }
 
 // escalation is what the hub is told: everything that is known of the
-// conversation, and the queue that was decided on.
+// conversation, and the queue that was decided on, by the name that it has in
+// the rules: the same that a bot gets which asks for advice.
 func (t *turn) escalation(ctx context.Context) (relay.Escalation, error) {
 	if t.state.Number == 0 {
 		return relay.Escalation{Summary: "The bot can't go on (" + t.state.Code + ")."}, nil
@@ -112,8 +113,15 @@ func (t *turn) escalation(ctx context.Context) (relay.Escalation, error) {
 	if err != nil {
 		return relay.Escalation{}, err
 	}
+	c, err := t.connection(ctx, t.link)
+	if err != nil {
+		return relay.Escalation{}, err
+	}
 	told := relay.Escalation{
-		ID: id, Queue: cmp.Or(e.Queue.HubQueue, e.Queue.ID), ContextURL: url, Topic: e.Raised.Topic, Language: e.Raised.Language, Bot: e.Raised.Bot,
+		ID: id, Queue: e.Queue.ID, ContextURL: url, Topic: e.Raised.Topic, Language: e.Raised.Language, Bot: e.Raised.Bot,
+	}
+	if c.Omnichannel != nil && c.Omnichannel.Routing == events.RoutingHub {
+		told.Queue = "" // the rules only predict
 	}
 	if e.Context != nil {
 		told.Context, told.Summary = *e.Context, cmp.Or(e.Context.MessageToAgent, e.Context.Summary)

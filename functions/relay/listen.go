@@ -149,6 +149,8 @@ func (t *turn) rest(ctx context.Context) error {
 	return t.decide(ctx, relay.Rest{To: t.to, Fact: events.RelayRested{Session: t.state.Session, LookAt: next}})
 }
 
+// next returns when the relay is to be looked at again: late words of a bot are
+// looked for at growing distances, as long as bots work on an answer.
 func (t *turn) next() time.Time {
 	s, now := t.state, t.Now().UTC()
 	since := s.WaitsSince()
@@ -158,14 +160,24 @@ func (t *turn) next() time.Time {
 	case s.Phase == relay.WithHub:
 		return s.Bot.Expires.Add(-relay.TokenMargin)
 	case !since.IsZero():
-		if end := since.Add(t.BotPatience); end.Before(now.Add(t.Late)) {
-			return end
-		}
-		return now.Add(t.Late)
-	case now.Before(t.last().Add(t.Late)):
-		return t.last().Add(t.Late)
+		return t.afterwards(since, now, since.Add(t.BotPatience))
 	}
-	return t.last().Add(t.Idle)
+	return t.afterwards(t.last(), now, t.last().Add(t.Idle))
+}
+
+// lateLooks is how many looks for late words there are: with the usual Timing
+// the last one is 160 s after the last word.
+const lateLooks = 4
+
+// afterwards returns the first of the looks after an instant that is yet to
+// come, or the end.
+func (t *turn) afterwards(since, now, end time.Time) time.Time {
+	for i := range lateLooks {
+		if at := since.Add(t.Late << i); at.After(now) && at.Before(end) {
+			return at
+		}
+	}
+	return end
 }
 
 // botFailed draws the consequence of a call to the bot that failed. A

@@ -15,7 +15,8 @@ type Timing struct {
 	// Quiet how long after its last word; 0 means 15 s and 3 s.
 	Patience, Quiet time.Duration
 	// Late is when a relay is looked at again after the last message, for what
-	// the bot says late; 0 means a minute.
+	// the bot says late, and then three times more after twice as long; 0 means
+	// 20 s.
 	Late time.Duration
 	// BotPatience is how long a customer waits for the bot before human agents
 	// are asked, and HubPatience how long a hub is tried that can't be reached;
@@ -33,7 +34,7 @@ const pause = time.Second
 func (h *Handler) timing() Timing {
 	t := h.Timing
 	t.Patience, t.Quiet = cmp.Or(t.Patience, 15*time.Second), cmp.Or(t.Quiet, 3*time.Second)
-	t.Late, t.Idle = cmp.Or(t.Late, time.Minute), cmp.Or(t.Idle, 24*time.Hour)
+	t.Late, t.Idle = cmp.Or(t.Late, 20*time.Second), cmp.Or(t.Idle, 24*time.Hour)
 	t.BotPatience, t.HubPatience = cmp.Or(t.BotPatience, 2*time.Minute), cmp.Or(t.HubPatience, 10*time.Minute)
 	return t
 }
