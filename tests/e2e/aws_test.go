@@ -13,6 +13,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"handoff/tests/awstest"
 	"handoff/tests/lambdarun"
@@ -38,6 +39,10 @@ func onBoth(t *testing.T, scenario func(t *testing.T, w *world)) {
 	})
 }
 
+// awsPatience is patience where an emulator answers, which does one thing at a
+// time.
+const awsPatience = 2 * time.Minute
+
 // deployment is template.yaml on an emulator, made when it is first needed.
 type deployment struct {
 	turn chan struct{} // one takes it at a time
@@ -48,6 +53,8 @@ type deployment struct {
 	log   *tail
 	dead  map[string]int // what failed for good, as of the last scenario
 	tried bool
+
+	position int64 // of the last fact that a scenario saw
 
 	again    atomic.Int64 // how many of a thousand batches of the stream come twice
 	repeated atomic.Int64 // how many did
@@ -138,6 +145,7 @@ func startOnAWS(t *testing.T, e awstest.Engine) *world {
 	cloud := shared.take(t, e)
 	w := newWorld(t)
 	w.url, w.cloud, w.tenantName, w.org = cloud.URL, cloud, strings.ToLower(awstest.Name("e2e")), awstest.Name("desk")
+	w.waits, w.from = awsPatience, shared.position
 	shared.log.reset()
 	t.Cleanup(func() { shared.check(t) })
 	w.admin = w.bootstrap(t)
@@ -146,7 +154,7 @@ func startOnAWS(t *testing.T, e awstest.Engine) *world {
 
 // check holds that nothing went wrong behind the scenario's back.
 func (d *deployment) check(t *testing.T) {
-	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	ctx, cancel := context.WithTimeout(context.Background(), awsPatience)
 	defer cancel()
 	if err := errors.Join(d.cloud.Settled(ctx), d.cloud.Err()); err != nil {
 		t.Error(err)

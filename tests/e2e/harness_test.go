@@ -41,6 +41,7 @@ type world struct {
 	// On AWS.
 	cloud      *lambdarun.Cloud
 	tenantName string
+	from       int64 // position in the log at which the tenant began, or before
 }
 
 func newWorld(t *testing.T) *world {
@@ -146,7 +147,7 @@ func (w *world) eventually(what string, f func() bool) {
 	w.t.Helper()
 	ctx, cancel := context.WithTimeout(w.t.Context(), w.waits)
 	defer cancel()
-	tick, schedules := time.NewTicker(10*time.Millisecond), time.NewTicker(time.Second)
+	tick, schedules := time.NewTicker(10*time.Millisecond), time.NewTicker(2*time.Second)
 	defer tick.Stop()
 	defer schedules.Stop()
 	for !f() {

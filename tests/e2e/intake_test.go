@@ -60,40 +60,41 @@ func TestThirtyTwoRepeatsAtOnceAreOneEscalation(t *testing.T) {
 	for name, header := range map[string][]string{"without a key": nil, "with a key": {"Idempotency-Key", `"one"`}} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			w := start(t)
-			c := w.connect("store-bot", "full", rules)
-			var mu sync.Mutex
-			var wg sync.WaitGroup
-			answers := make(map[answer]int)
-			for range 32 {
-				wg.Go(func() {
-					status, body, err := w.do(c.bot, "POST", "/v1/connections/store-bot/escalations", handoff("a", map[string]any{"summary": "s"}), header...)
-					var a answer
-					if err != nil || status != http.StatusAccepted || json.Unmarshal(body, &a) != nil {
-						t.Errorf("raise = %d %s %v", status, body, err)
-						return
-					}
-					mu.Lock()
-					defer mu.Unlock()
-					answers[a]++
-				})
-			}
-			wg.Wait()
-			first, repeats := 0, 0
-			for a, n := range answers {
-				if a.Duplicate {
-					repeats += n
-				} else {
-					first += n
+			onBoth(t, func(t *testing.T, w *world) {
+				c := w.connect("store-bot", "full", rules)
+				var mu sync.Mutex
+				var wg sync.WaitGroup
+				answers := make(map[answer]int)
+				for range 32 {
+					wg.Go(func() {
+						status, body, err := w.do(c.bot, "POST", "/v1/connections/store-bot/escalations", handoff("a", map[string]any{"summary": "s"}), header...)
+						var a answer
+						if err != nil || status != http.StatusAccepted || json.Unmarshal(body, &a) != nil {
+							t.Errorf("raise = %d %s %v", status, body, err)
+							return
+						}
+						mu.Lock()
+						defer mu.Unlock()
+						answers[a]++
+					})
 				}
-			}
-			if len(answers) != 2 || first != 1 || repeats != 31 {
-				t.Errorf("answers = %+v, want one first and the same 31 times as a duplicate", answers)
-			}
-			w.idle()
-			if n := tally(w.facts()); n["EscalationRaised"] != 1 || n["EscalationRouted"] != 1 || n["EscalationContextAdded"] != 0 {
-				t.Errorf("facts = %v, want one raised and routed", n)
-			}
+				wg.Wait()
+				first, repeats := 0, 0
+				for a, n := range answers {
+					if a.Duplicate {
+						repeats += n
+					} else {
+						first += n
+					}
+				}
+				if len(answers) != 2 || first != 1 || repeats != 31 {
+					t.Errorf("answers = %+v, want one first and the same 31 times as a duplicate", answers)
+				}
+				w.idle()
+				if n := tally(w.facts()); n["EscalationRaised"] != 1 || n["EscalationRouted"] != 1 || n["EscalationContextAdded"] != 0 {
+					t.Errorf("facts = %v, want one raised and routed", n)
+				}
+			})
 		})
 	}
 }
