@@ -14,6 +14,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -37,7 +38,7 @@ type Bench struct {
 	Keys   *Keys
 	Rules  *rulebook.Rulebook
 	Clock  time.Time
-	ids    int
+	ids    atomic.Int64
 }
 
 // New returns an empty bench at ten in the morning.
@@ -45,8 +46,7 @@ func New(t *testing.T) *Bench {
 	t.Helper()
 	b := &Bench{T: t, Log: memlog.New(), Keys: new(Keys), Clock: time.Date(2026, 11, 22, 10, 0, 0, 0, time.UTC)}
 	b.Ledger = eventlog.NewLedger(b.Log, events.Register(), b.Keys, b.Now, func() string {
-		b.ids++
-		return fmt.Sprintf("commit-%d", b.ids)
+		return fmt.Sprintf("commit-%d", b.ids.Add(1))
 	})
 	b.Rules = rulebook.New(b.Ledger)
 	return b
