@@ -75,9 +75,8 @@ func (b *Bench) GiveTo(stream events.StreamID, kind events.Kind, connection stri
 	if err != nil {
 		b.Fatal(err)
 	}
-	b.ids++
 	c := eventlog.Commit{
-		Stream: stream, Tenant: Tenant, Kind: kind, Connection: connection, ID: fmt.Sprintf("given-%d", b.ids), After: snap.Head,
+		Stream: stream, Tenant: Tenant, Kind: kind, Connection: connection, ID: fmt.Sprintf("given-%d", b.ids.Add(1)), After: snap.Head,
 		StateVersion: -1, State: []byte("{}"), // so that it is refolded
 	}
 	for i, f := range facts {
