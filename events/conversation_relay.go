@@ -138,8 +138,9 @@ type RelayRested struct {
 // BotLeft says that the bot lost the voice without an escalation, because none
 // could be raised. The hub is asked to find a human agent by itself.
 type BotLeft struct {
-	Session int    `json:"session"`
-	Code    string `json:"code"`
+	Session int       `json:"session"`
+	At      time.Time `json:"at"`
+	Code    string    `json:"code"`
 }
 
 // HubCommanded says that the hub was told what becomes of the conversation.

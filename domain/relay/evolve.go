@@ -34,7 +34,7 @@ func (s *State) started(version int, f *events.RelayStarted) *State {
 		n.Seen, n.CommandedLast = s.Seen, s.CommandedLast
 	}
 	if f.Number > 0 {
-		n.Phase, n.Routed = WithHub, true
+		n.Phase, n.Routed, n.Raised = WithHub, true, f.At
 	}
 	n.see([]string{f.Ref})
 	return n
@@ -54,7 +54,7 @@ func (s *State) relayed(version int, f events.Fact) {
 	case *events.MessagesRefused:
 		s.refused(version, f)
 	case *events.BotLeft:
-		s.Phase, s.Code, s.To.Waiting = WithHub, f.Code, nil
+		s.Phase, s.Code, s.Raised, s.To.Waiting = WithHub, f.Code, f.At, nil
 	case *events.HubCommanded:
 		s.commanded(f)
 	case *events.BotTold:

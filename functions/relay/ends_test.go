@@ -4,6 +4,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"handoff/domain/fault"
 	domain "handoff/domain/relay"
@@ -182,5 +183,34 @@ func TestAHubThatChoosesByItselfIsToldNoQueue(t *testing.T) {
 	w.pump()
 	if len(w.hub.escalations) != 1 || w.hub.escalations[0].Queue != "" || w.hub.escalations[0].ID == "" {
 		t.Errorf("escalations = %+v, want one without a queue", w.hub.escalations)
+	}
+}
+
+func TestAHubThatIsDownWhenTheBotLeavesIsTriedAgain(t *testing.T) {
+	t.Parallel()
+	for sentence, c := range map[string]struct {
+		down time.Duration
+		want int
+	}{
+		"it comes back": {5 * time.Minute, 1},
+		"it does not":   {time.Hour, 0},
+	} {
+		t.Run(sentence, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t)
+			w.Give(store, &events.Disconnected{Policy: events.PolicyDrain, Deadline: &w.Clock})
+			until := w.Now().Add(c.down)
+			w.hub.err = func() error {
+				if w.Now().Before(until) {
+					return fault.New(fault.Unavailable, "connector-unavailable", "")
+				}
+				return nil
+			}
+			w.hears(domain.Speaks, "a1", "refund")
+			w.pump()
+			if s := w.state().Relay; len(w.hub.escalations) != c.want || s.Phase != domain.Over {
+				t.Errorf("%d escalations, phase %s; want %d and over", len(w.hub.escalations), s.Phase, c.want)
+			}
+		})
 	}
 }

@@ -69,7 +69,9 @@ type Bot interface {
 }
 
 // Customer is the other side, reached through the hub. A fault of kind Gone or
-// NotFound means that the conversation is over there.
+// NotFound means that the conversation is over there; one of kind TooLarge,
+// Unprocessable or Invalid, that this message is not taken. Whatever else goes
+// wrong is worth another try.
 type Customer interface {
 	Say(ctx context.Context, l relay.Link, to events.HubAddress, m events.Message) error
 }

@@ -80,8 +80,7 @@ func (t *turn) escalate(ctx context.Context) (again bool, err error) {
 	}
 	omitted, err := t.Hub.Escalate(ctx, t.link, at, e)
 	if err != nil {
-		raised := t.state.Raised
-		return t.hubFailed(ctx, err, !raised.IsZero() && t.Now().Sub(raised) >= t.HubPatience)
+		return t.hubFailed(ctx, err, t.Now().Sub(t.state.Raised) >= t.HubPatience)
 	}
 	f := events.HubCommanded{Session: t.state.Session, Number: t.state.Number, Command: events.CommandEscalate, Omitted: len(omitted)}
 	if len(omitted) > 0 {

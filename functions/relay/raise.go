@@ -84,7 +84,7 @@ func refusedByConnection(err error) bool {
 
 // leave takes the voice from the bot without an escalation.
 func (t *turn) leave(ctx context.Context, code string) error {
-	return t.decide(ctx, relay.Leave{To: t.to, Fact: events.BotLeft{Session: t.state.Session, Code: code}})
+	return t.decide(ctx, relay.Leave{To: t.to, Fact: events.BotLeft{Session: t.state.Session, At: t.Now().UTC(), Code: code}})
 }
 
 // notify tells the customer that somebody else goes on.

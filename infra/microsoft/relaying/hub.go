@@ -2,6 +2,7 @@ package relaying
 
 import (
 	"context"
+	"net/http"
 
 	"handoff/domain/fault"
 	"handoff/domain/relay"
@@ -42,7 +43,7 @@ func (r *Relaying) End(ctx context.Context, l relay.Link, at events.HubAddress) 
 func (r *Relaying) send(ctx context.Context, l relay.Link, to events.HubAddress, a activity.Activity) error {
 	s, err := r.sender(ctx, l)
 	if err != nil {
-		return err
+		return explain(err)
 	}
 	if to.BotID != "" {
 		a = a.With("from", map[string]string{"id": to.BotID})
@@ -51,11 +52,21 @@ func (r *Relaying) send(ctx context.Context, l relay.Link, to events.HubAddress,
 	return explain(err)
 }
 
-// explain tells a bot that was taken out of a conversation, or whose
-// conversation is closed, from one that lacks a permission: both are 403.
+// explain says what a failure means for the conversation. A bot that was taken
+// out of it, or whose conversation is closed, is told from one that lacks a
+// permission, though both are 403 (read from the SDK: error codes of Teams). What
+// is refused for what it says is told from what is refused for who we are: that
+// is mended by people, and worth another try.
 func explain(err error) error {
-	if refused := rest.RefusalOf(err); refused != nil && refused.Code == "BotNotInConversationRoster" {
-		return fault.New(fault.Gone, "hub-conversation-over", "The hub has taken the bot out of the conversation, or closed it.").Because(err)
+	if err == nil || !fault.KindOf(err).Permanent() {
+		return err
 	}
-	return err
+	refused := rest.RefusalOf(err)
+	switch {
+	case refused != nil && refused.Code == "BotNotInConversationRoster":
+		return fault.New(fault.Gone, "hub-conversation-over", "The hub has taken the bot out of the conversation, or closed it.").Because(err)
+	case fault.KindOf(err) == fault.TooLarge, refused != nil && (refused.Status == http.StatusBadRequest || refused.Status == http.StatusNotFound):
+		return err
+	}
+	return fault.New(fault.Forbidden, fault.CodeOf(err), "The hub does not let us speak.").Because(err)
 }
