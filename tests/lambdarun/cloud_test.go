@@ -105,10 +105,10 @@ func (d *deployment) settle(t *testing.T) [][]byte {
 	return slices.Clone(d.events)
 }
 
+//nolint:paralleltest // one after the other: they share the functions
 func TestCloud(t *testing.T) {
 	t.Parallel()
 	d := deploy(t)
-	// One after the other: they share the functions.
 	t.Run("HTTP reaches functions", func(t *testing.T) { reached(t, d) })
 	t.Run("records come in order, until they are done", func(t *testing.T) { read(t, d) })
 	t.Run("an event comes by its rule", func(t *testing.T) { ruled(t, d) })

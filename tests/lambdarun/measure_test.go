@@ -41,8 +41,8 @@ const (
 
 // measured is a function or its floor.
 type measured struct {
-	start, init, memory float64 // medians: ms, ms, MiB
-	zip                 float64 // MB, for arm64
+	start, memory float64 // medians: ms, MiB
+	zip           float64 // MB, for arm64
 }
 
 // subject is a function and its floor.
@@ -52,6 +52,22 @@ type subject struct {
 	rules    bool     // whether it links the rule engine
 	own      measured
 	floor    measured
+}
+
+// TestSmoke measures one function and the largest floor for a moment, so that
+// the table can be made whenever somebody wants it.
+func TestSmoke(t *testing.T) {
+	t.Parallel()
+	aws := newStub(t)
+	for _, pkg := range []string{floorSource(t, []string{"dynamodb", "events", "s3", "sqs", "ssm"}), "handoff/functions/bootstrap/lambda"} {
+		bootstrap := build(t, pkg)
+		if l := launch(t, bootstrap, aws); l.start.Init <= 0 || l.start.Answer < l.start.Init || l.memory < 1<<20 {
+			t.Errorf("%s started as %+v", pkg, l)
+		}
+		if mb := deflated(t, bootstrap); mb < 1 || mb > 10 {
+			t.Errorf("%s has %.1f MB", pkg, mb)
+		}
+	}
 }
 
 // TestTable prints the table of the README.
@@ -237,11 +253,16 @@ func floorSource(t testing.TB, services []string) string {
 	return name
 }
 
-// zipped returns how many MB a function has in a deployment, deflated as zip
-// does it. What zip adds for names is left out.
 func zipped(t testing.TB, pkg string) float64 {
 	t.Helper()
-	f, err := os.Open(build(t, pkg, "GOARCH=arm64"))
+	return deflated(t, build(t, pkg, "GOARCH=arm64"))
+}
+
+// deflated returns how many MB a file has in a zip. What zip adds for names is
+// left out.
+func deflated(t testing.TB, name string) float64 {
+	t.Helper()
+	f, err := os.Open(name)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -68,8 +68,8 @@ func matches(patterns []string, s string) bool {
 
 // resources returns the ARNs that a call is about.
 func resources(c Call) (arns []string) {
-	var body struct {
-		TableName, IndexName, QueueUrl, Name string
+	var body struct { // names are matched without their case
+		TableName, IndexName, QueueURL, Name string
 		Names                                []string
 		RequestItems                         map[string]json.RawMessage
 		Entries                              []struct{ EventBusName string }
@@ -89,7 +89,7 @@ func resources(c Call) (arns []string) {
 			arns = append(arns, table+body.TableName)
 		}
 	case "sqs":
-		arns = []string{"arn:aws:sqs:" + account + ":" + body.QueueUrl[strings.LastIndexByte(body.QueueUrl, '/')+1:]}
+		arns = []string{"arn:aws:sqs:" + account + ":" + body.QueueURL[strings.LastIndexByte(body.QueueURL, '/')+1:]}
 	case "events":
 		for _, e := range body.Entries {
 			arns = append(arns, "arn:aws:events:"+account+":event-bus/"+e.EventBusName)

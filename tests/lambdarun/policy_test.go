@@ -55,7 +55,7 @@ func TestAPolicyAllowsWhatItNames(t *testing.T) {
 			t.Errorf("%s: %q, want allowed = %v", sentence, got, c.allowed)
 		}
 	}
-	if (lambdarun.Policy)(nil).Forbids(call("dynamodb", "GetItem", `{"TableName":"t"}`)) == "" {
+	if lambdarun.Policy(nil).Forbids(call("dynamodb", "GetItem", `{"TableName":"t"}`)) == "" {
 		t.Error("no policy allows something")
 	}
 }

@@ -2,7 +2,6 @@ package lambdarun
 
 import (
 	"bytes"
-	"encoding/json"
 	"fmt"
 	"io"
 	"log/slog"
@@ -175,11 +174,10 @@ func refuseCall(w http.ResponseWriter, c Call, status int, code, message string)
 		_, _ = fmt.Fprintf(w, "<Error><Code>%s</Code><Message>%s</Message></Error>", code, message) // the function is gone
 		return
 	}
-	body, _ := json.Marshal(map[string]string{"__type": code, "message": message}) // strings encode
 	w.Header().Set("Content-Type", "application/x-amz-json-1.0")
 	w.Header().Set("X-Amzn-ErrorType", code)
 	w.WriteHeader(status)
-	_, _ = w.Write(body)
+	_, _ = fmt.Fprintf(w, `{"__type":%q,"message":%q}`, code, message) // the function is gone
 }
 
 // nowhere takes an answer that nobody gets.

@@ -114,15 +114,16 @@ func (s *Stream) read(ctx context.Context, iterator *string, shards []chan types
 	}
 }
 
-// shard deals a record by its hash key, the first of its keys in the order of
-// their names: p before o and s before v would not be, so all are looked at and
-// those that hold numbers or ranges are left out.
+// shard deals a record by its hash key, which the tables of template.yaml call s
+// or p.
 func shard(r types.Record, of int) int {
 	h := fnv.New32a()
 	for _, name := range []string{"s", "p"} {
-		if v, ok := r.Dynamodb.Keys[name]; ok {
-			b, _ := json.Marshal(attribute(v)) // every attribute encodes
-			_, _ = h.Write(b)
+		switch v := r.Dynamodb.Keys[name].(type) {
+		case *types.AttributeValueMemberB:
+			_, _ = h.Write(v.Value) // it never fails
+		case *types.AttributeValueMemberS:
+			_, _ = h.Write([]byte(v.Value)) // it never fails
 		}
 	}
 	return int(h.Sum32() % uint32(of))

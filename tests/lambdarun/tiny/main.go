@@ -53,9 +53,11 @@ func hasty(done string) {
 	if err != nil {
 		os.Exit(1)
 	}
+	_ = resp.Body.Close()
 	post("/invocation/"+resp.Header.Get("Lambda-Runtime-Aws-Request-Id")+"/response", "{}")
 	impatient := http.Client{Timeout: 50 * time.Millisecond, Transport: &http.Transport{}}
-	if _, err := impatient.Get(runtime("/invocation/next")); err == nil {
+	if resp, err := impatient.Get(runtime("/invocation/next")); err == nil {
+		_ = resp.Body.Close()
 		os.Exit(1)
 	}
 	_ = os.WriteFile(done, nil, 0o600) // the test misses it
