@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"handoff/domain/connection"
 	"handoff/domain/fault"
@@ -25,6 +26,13 @@ type connectOptions struct {
 	file   string
 	dryRun bool
 	wait   string
+	hub    string // the type of hub, if the command says it
+}
+
+func (o *connectOptions) flags(f *pflag.FlagSet) {
+	f.StringVarP(&o.file, "file", "f", "", "the `file` that describes the connection, - for standard input")
+	f.BoolVar(&o.dryRun, "dry-run", false, "check the file, its rules and its URLs here, and change nothing")
+	f.StringVar(&o.wait, "wait", "1m", "how long to wait for READY, such as 90s; 0s: not at all")
 }
 
 func (a *app) connectCommand() *cobra.Command {
@@ -51,9 +59,8 @@ Connecting again changes endpoints and rules; it makes no second connection.`,
 		Annotations: after("handoff raise NAME --topic Refund   hand a first conversation over", "handoff rules adopt NAME FILE       change where escalations go"),
 		RunE:        func(c *cobra.Command, _ []string) error { return a.connect(c.Context(), o) },
 	}
-	c.Flags().StringVarP(&o.file, "file", "f", "", "the `file` that describes the connection, - for standard input")
-	c.Flags().BoolVar(&o.dryRun, "dry-run", false, "check the file, its rules and its URLs here, and change nothing")
-	c.Flags().StringVar(&o.wait, "wait", "1m", "how long to wait for READY, such as 90s; 0s: not at all")
+	o.flags(c.Flags())
+	c.AddCommand(a.connectOmnichannelCommand())
 	return c
 }
 
@@ -66,10 +73,14 @@ func (a *app) connect(ctx context.Context, o connectOptions) error {
 	if err != nil {
 		return err
 	}
-	if err := checkPlan(ctx, plan); err != nil {
+	if plan.Omnichannel != nil && o.file != "" {
+		a.showPermissions(plan.Omnichannel.Path != events.PathAdvise)
+	}
+	if err := a.checkPlan(ctx, plan); err != nil {
 		return asUsage(inFile(o.file, plan, err))
 	}
 	if o.dryRun {
+		plan.ClientSecret, plan.ApplicationSecret = "", ""
 		return a.print(plan.Plan, func() { a.out.Printf("%s can be connected. Nothing was changed.\n", plan.Name) })
 	}
 	client, err := a.client(ctx)
@@ -89,7 +100,7 @@ func (a *app) plan(ctx context.Context, o connectOptions) (*botfile.File, error)
 		return nil, usage("there is no file and no terminal to ask on: say -f bot.yaml")
 	}
 	if o.file == "" {
-		return a.askPlan(ctx)
+		return a.askPlan(ctx, o.hub)
 	}
 	source, err := a.readFile(o.file, botfile.MaxSize)
 	if err != nil {
@@ -99,28 +110,60 @@ func (a *app) plan(ctx context.Context, o connectOptions) (*botfile.File, error)
 	if err != nil {
 		return nil, asUsage(err)
 	}
-	if f.RulesFile == "" {
-		return f, nil
+	if o.hub != "" && f.Hub.Type != o.hub {
+		return nil, usage("%s is about a hub of type %q, not %s", o.file, f.Hub.Type, o.hub)
 	}
-	rules := f.RulesFile
-	if !filepath.IsAbs(rules) && o.file != "-" {
-		rules = filepath.Join(filepath.Dir(o.file), rules)
+	return f, a.readBeside(ctx, o.file, f)
+}
+
+// readBeside reads the files that a bot file names, whose paths begin where it
+// stands, and the secrets that it needs.
+func (a *app) readBeside(ctx context.Context, file string, f *botfile.File) error {
+	read := func(name string, dst *string) error {
+		if name == "" {
+			return nil
+		}
+		if !filepath.IsAbs(name) && file != "-" {
+			name = filepath.Join(filepath.Dir(file), name)
+		}
+		source, err := a.readFile(name, botfile.MaxSize)
+		*dst = string(source)
+		return err
 	}
-	if source, err = a.readFile(rules, botfile.MaxSize); err != nil {
-		return nil, err
+	var client, application, snippet string
+	for name, dst := range map[*string]*string{
+		&f.RulesFile: &f.Rules, &f.ClientSecretFile: &client, &f.ApplicationSecretFile: &application, &f.EmbedCodeFile: &snippet,
+	} {
+		if err := read(*name, dst); err != nil {
+			return err
+		}
 	}
-	f.Rules = string(source)
-	return f, nil
+	if err := a.checkEmbedCode(snippet, ""); err != nil {
+		return asUsage(err)
+	}
+	if f.Omnichannel == nil {
+		return nil
+	}
+	f.ClientSecret, f.ApplicationSecret = a.secret("HANDOFF_CLIENT_SECRET", client), a.secret("HANDOFF_APPLICATION_SECRET", application)
+	if f.ClientSecret != "" || !a.interactive() {
+		return nil // the server may have it
+	}
+	return a.askClientSecret(ctx, f)
 }
 
 // checkPlan finds what can be found wrong without a server, by the code that
 // decides it there.
-func checkPlan(ctx context.Context, f *botfile.File) error {
+func (a *app) checkPlan(ctx context.Context, f *botfile.File) error {
 	p := f.Plan
-	request := connection.Request{Fact: events.ConnectionRequested{
-		Connection: p.Name, Bot: p.Bot, Hub: p.Hub, Regions: p.Regions,
-		Notice: events.Notice{AcceptedBy: p.Notice.AcceptedBy, TextVersion: p.Notice.TextVersion},
-	}}
+	request, err := a.normal(p)
+	if err != nil {
+		return err
+	}
+	if p.HealthURL != "" {
+		if err := checkURL(ctx, p.HealthURL); err != nil {
+			return below("/health_url", err)
+		}
+	}
 	for i, e := range p.Endpoints {
 		at := fmt.Sprintf("/endpoints/%d", i)
 		if err := checkURL(ctx, e.URL); err != nil {
@@ -139,7 +182,7 @@ func checkPlan(ctx context.Context, f *botfile.File) error {
 	if p.Rules == "" {
 		return nil
 	}
-	_, err := routing.Parse([]byte(p.Rules))
+	_, err = routing.Parse([]byte(p.Rules))
 	return below("/rules", err)
 }
 

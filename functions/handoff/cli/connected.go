@@ -27,6 +27,7 @@ func (a *app) connected(ctx context.Context, client *apiclient.Client, done conn
 		return errors.Join(err, printing)
 	}
 	if err == nil {
+		a.showHub(state)
 		a.next("handoff raise "+done.ID+" --topic Refund", "handoff rules show "+done.ID, "handoff connections show "+done.ID)
 	}
 	return err
@@ -148,25 +149,45 @@ func curl(base, connection, key string) string {
 		`-d '{"conversation_id": "my-first", "reason": "customer_asked", "topic": "Refund"}'`, base, connection, key)
 }
 
-// askPlan asks for a connection, and to acknowledge the notice.
-func (a *app) askPlan(ctx context.Context) (*botfile.File, error) {
+// question is one of those that need an answer.
+type question struct {
+	text, proposed string
+	answer         *string
+}
+
+func (a *app) askAll(ctx context.Context, all ...question) (err error) {
+	for _, q := range all {
+		if *q.answer, err = a.need(ctx, q.text, q.proposed); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// askPlan asks for a connection, and to acknowledge the notice. The hub's type
+// is asked for if it is not known.
+func (a *app) askPlan(ctx context.Context, hub string) (*botfile.File, error) {
 	var f botfile.File
 	var where string
 	p := &f.Plan
-	for _, q := range []struct {
-		question, proposed string
-		answer             *string
-	}{
-		{"Name of the connection (letters, digits, hyphens)", "", &p.Name},
-		{"Type of the agent hub", "generic", &p.Hub.Type},
+	p.Hub.Type = hub
+	err := a.askAll(ctx, question{"Name of the connection (letters, digits, hyphens)", "", &p.Name})
+	if err == nil && hub == "" {
+		err = a.askAll(ctx, question{"Type of the agent hub: generic or omnichannel", "generic", &p.Hub.Type})
+	}
+	if err != nil {
+		return nil, err
+	}
+	if p.Hub.Type == connection.Omnichannel {
+		return &f, a.askOmnichannel(ctx, &f)
+	}
+	err = a.askAll(ctx, []question{
 		{"Organisation in the hub", "", &p.Hub.Organisation},
 		{"Application id in the hub", "", &p.Hub.ApplicationID},
 		{"URL that routed escalations are sent to", "", &where},
-	} {
-		var err error
-		if *q.answer, err = a.need(ctx, q.question, q.proposed); err != nil {
-			return nil, err
-		}
+	}...)
+	if err != nil {
+		return nil, err
 	}
 	p.Endpoints = []connection.EndpointPlan{{URL: where, Mode: connection.ModeFull}}
 	return &f, a.askNotice(ctx, &p.Notice)

@@ -38,9 +38,9 @@ func (a *app) connectionsListCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			table := &terminal.Table{Header: []string{"connection", "status", "open", "hub", "organisation", "requested"}, Fixed: []int{0, 5}}
+			table := &terminal.Table{Header: []string{"connection", "status", "bot", "open", "hub", "organisation", "requested"}, Fixed: []int{0, 6}}
 			for _, row := range page.Items {
-				table.Row(row.ID, statusStyle(row.Status), row.Open, row.HubType, row.Organisation, a.time(row.RequestedAt))
+				table.Row(row.ID, statusStyle(row.Status), botStyle(row.Bot), row.Open, row.HubType, row.Organisation, a.time(row.RequestedAt))
 			}
 			return a.printPage(page, table, "connections", page.Next)
 		},
@@ -72,9 +72,17 @@ func (a *app) connectionsShowCommand() *cobra.Command {
 func (a *app) showConnection(c connection.State) {
 	a.out.Printf("%s  %s\n", terminal.Bold(c.ID), statusStyle(string(c.Status)))
 	a.pair("bot", joined(c.Bot.Name, c.Bot.ID, c.Bot.Version))
+	a.pair("published", publishedText(c.Publication))
 	a.pair("hub", fmt.Sprintf("%s, organisation %s", c.Hub.Type, c.Hub.Organisation))
+	if o := c.Omnichannel; o != nil {
+		a.pair("path", fmt.Sprintf("%s; the queue is chosen by %s", o.Path, o.Routing))
+	}
 	a.pair("application id", c.ApplicationID)
 	a.pair("channel", c.Channel)
+	if o := c.Override; o != nil {
+		a.pair("regions", fmt.Sprintf("bot %s, hub %s, log %s; %s answers for that: %s", o.Regions.Bot, o.Regions.Hub, o.Regions.Log, o.By, o.Why))
+	}
+	a.pair("health", c.HealthURL)
 	a.pair("notice", fmt.Sprintf("text %s, acknowledged by %s on %s", c.Notice.TextVersion, c.Notice.AcceptedBy, a.time(c.Notice.AcceptedAt)))
 	if c.Rules.Set != "" {
 		a.pair("rules", joined(c.Rules.Name, shortHash(c.Rules.Set)))

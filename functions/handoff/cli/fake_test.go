@@ -71,6 +71,7 @@ func (f *fake) bindConnections(a *httpapi.API) {
 		}
 		return s, err
 	}
+	a.CheckConnection = f.check
 	a.SetEndpoint = func(_ context.Context, _ identity.Principal, _ string, p connection.EndpointPlan) (connection.Endpoint, string, error) {
 		if strings.Contains(p.URL, "10.0.0.1") {
 			return connection.Endpoint{}, "", fault.New(fault.Unprocessable, "endpoint-address-refused", "The address 10.0.0.1 is not reachable for webhooks.").At("/url")
@@ -108,6 +109,12 @@ func (f *fake) connect(_ context.Context, _ identity.Principal, p connection.Pla
 			id = "desk"
 		}
 		secrets[id] = "whsec_endpoint"
+	}
+	if p.Omnichannel != nil {
+		if p.ClientSecret == "" {
+			return connection.Connected{}, fault.New(fault.Unprocessable, "client-secret-missing", "The secret of the application is not in the secret store.")
+		}
+		s = inOmnichannel(s, p)
 	}
 	f.connections[p.Name] = s
 	return connection.Connected{State: s, Credentials: &connection.Credentials{BotKey: "hk_bot", HubKey: "hk_hub", WebhookSecret: "whsec_bot", EndpointSecrets: secrets}}, nil

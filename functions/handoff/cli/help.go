@@ -81,9 +81,14 @@ func (h helper) section(title, body string) {
 	h.Text(strings.TrimRight(body, "\n") + "\n")
 }
 
+// onlyGroups reports whether a command does nothing by itself.
+func onlyGroups(c *cobra.Command) bool {
+	return c.HasAvailableSubCommands() && !strings.Contains(c.Use, " ")
+}
+
 // useLine tells how a command is typed.
 func useLine(c *cobra.Command) string {
-	if c.HasAvailableSubCommands() {
+	if onlyGroups(c) {
 		return c.CommandPath() + " COMMAND"
 	}
 	line := strings.TrimSuffix(c.UseLine(), " [flags]")
@@ -123,7 +128,7 @@ func (h helper) flags(c *cobra.Command) {
 	}
 	everywhere := c.Root().PersistentFlags()
 	h.flagList("Flags", c.Flags(), func(f *pflag.Flag) bool { return f.Name != "help" && everywhere.Lookup(f.Name) == nil })
-	if !c.HasParent() || !c.HasAvailableSubCommands() {
+	if !c.HasParent() || !onlyGroups(c) {
 		h.flagList("Flags of every command", everywhere, func(*pflag.Flag) bool { return true })
 	}
 }

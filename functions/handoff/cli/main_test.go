@@ -62,7 +62,8 @@ func process(env settings.Lookup, args []string, in io.Reader, out, errs io.Writ
 	config, _ := env("CONFIG")
 	return cli.Process{
 		Args: args, Stdin: in, Stdout: out, Stderr: errs, Env: env, Now: today, Version: "v1.2.3",
-		Home: settings.Home{Config: config, Data: filepath.Join(config, "data")},
+		Microsoft: microsoft(env),
+		Home:      settings.Home{Config: config, Data: filepath.Join(config, "data")},
 		Commands: cli.Commands{
 			Serve: func(_ context.Context, s settings.Settings, stdout, _ io.Writer) error {
 				_, err := fmt.Fprintf(stdout, "serving %s on %s\n", filepath.Base(s.DataDir), s.Listen)
@@ -86,6 +87,7 @@ func TestScripts(t *testing.T) {
 	t.Parallel()
 	dir, bin := t.TempDir(), program(t)
 	past := record(t, filepath.Join(dir, "data"))
+	simulated := simulate(t)
 	broken := breakFact(t, filepath.Join(dir, "data"), filepath.Join(dir, "broken"))
 	testscript.Run(t, testscript.Params{
 		Dir: "testdata/script", RequireUniqueNames: true, UpdateScripts: *update,
@@ -100,6 +102,7 @@ func TestScripts(t *testing.T) {
 			} {
 				env.Setenv(name, value)
 			}
+			simulated(env)
 			return nil
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){"handoff": inProcess, "exits": exits},

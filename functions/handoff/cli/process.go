@@ -19,6 +19,7 @@ import (
 	"golang.org/x/term"
 
 	"handoff/functions/handoff/cli/terminal"
+	"handoff/infra/microsoft/provider"
 	"handoff/infra/settings"
 )
 
@@ -49,6 +50,9 @@ type Process struct {
 	// Home is where this user's files are.
 	Home     settings.Home
 	Commands Commands
+	// Microsoft has the addresses of Microsoft's services; the zero value is for
+	// those of the public cloud.
+	Microsoft provider.Hosts
 }
 
 // Main runs one command and returns the exit code. It returns soon after ctx is

@@ -35,7 +35,7 @@ func (a *app) root() *cobra.Command {
 	root.AddGroup(&cobra.Group{ID: groupRun, Title: "Run it"}, &cobra.Group{ID: groupConnect, Title: "Connect a bot"},
 		&cobra.Group{ID: groupWork, Title: "Escalations and deliveries"}, &cobra.Group{ID: groupAudit, Title: "Look back, check, erase"})
 	root.AddCommand(a.serveCommand(), a.demoCommand(), a.versionCommand(),
-		a.connectCommand(), a.disconnectCommand(), a.connectionsCommand(), a.endpointsCommand(), a.rulesCommand(), a.keysCommand(),
+		a.connectCommand(), a.checkCommand(), a.disconnectCommand(), a.connectionsCommand(), a.endpointsCommand(), a.rulesCommand(), a.keysCommand(),
 		a.raiseCommand(), a.escalationsCommand(), a.whyCommand(), a.statusCommand(), a.deliveriesCommand(),
 		a.replayCommand(), a.verifyCommand(), a.eraseCommand(), a.exportCommand(), a.importCommand(), a.reindexCommand(), exitCodesTopic(), environmentTopic(), noticeTopic())
 	a.globalFlags(root.PersistentFlags())
@@ -160,6 +160,9 @@ func environmentTopic() *cobra.Command {
 and else in client.json, which handoff serve writes beside its master key for
 whoever runs it. The key in that file is sent to no other server. A key is never
 a flag or an argument: those stand in the shell's history and in process lists.
+
+  HANDOFF_CLIENT_SECRET       of the application that calls Microsoft's APIs, and
+  HANDOFF_APPLICATION_SECRET  of the Azure Bot's, for handoff connect omnichannel
 
   NO_COLOR                    no colours, whatever the terminal can do
   HANDOFF_KEY_FILE            the server's master key, for serve; client.json is beside it

@@ -13,6 +13,7 @@ import (
 	"handoff/events"
 	"handoff/infra/microsoft/botservice"
 	"handoff/infra/microsoft/dataverse"
+	"handoff/infra/microsoft/entra"
 	"handoff/infra/microsoft/entra/controlplane"
 	"handoff/infra/microsoft/entra/guid"
 )
@@ -88,7 +89,11 @@ func (p *Provider) explain(ctx context.Context, c connection.State, refused erro
 	if !fault.KindOf(refused).Permanent() {
 		return refused
 	}
-	all, err := p.environments(ctx, c)
+	who, err := p.credentials(ctx, c)
+	if err != nil {
+		return refused
+	}
+	all, err := p.Environments(ctx, who)
 	if err != nil {
 		return refused
 	}
@@ -100,11 +105,10 @@ func (p *Provider) explain(ctx context.Context, c connection.State, refused erro
 	return refused
 }
 
-func (p *Provider) environments(ctx context.Context, c connection.State) ([]dataverse.Environment, error) {
-	who, err := p.credentials(ctx, c)
-	if err != nil {
-		return nil, err
-	}
+// Environments lists those in which credentials are a user's. The discovery
+// service may not answer applications; then an organisation's address has to be
+// known.
+func (p *Provider) Environments(ctx context.Context, who entra.Credentials) ([]dataverse.Environment, error) {
 	tokens, err := p.source(who, dataverse.Scope(dataverse.DiscoveryBase))
 	if err != nil {
 		return nil, err

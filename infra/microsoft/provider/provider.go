@@ -48,7 +48,8 @@ type Hosts struct {
 	Loopback bool
 }
 
-// Options are for making a provider. HTTP, Now and Secrets are needed.
+// Options are for making a provider. HTTP and Now are needed, and Secrets by
+// everything that a connection is named for.
 type Options struct {
 	HTTP    *http.Client
 	Now     func() time.Time
@@ -138,6 +139,11 @@ func (p *Provider) organisation(ctx context.Context, c connection.State, organis
 	if err != nil {
 		return nil, err
 	}
+	return p.Organisation(who, organisation)
+}
+
+// Organisation returns the client of an organisation for credentials.
+func (p *Provider) Organisation(who entra.Credentials, organisation string) (*dataverse.Client, error) {
 	if u, err := url.Parse(organisation); err == nil && cloud.Loopback(u.Hostname()) && !p.o.Hosts.Loopback {
 		return nil, notHere()
 	}

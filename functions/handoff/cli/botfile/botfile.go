@@ -28,6 +28,10 @@ type File struct {
 	// RulesFile names the file of the rules, relative to the bot file; then
 	// Plan.Rules is empty.
 	RulesFile string
+	// ClientSecretFile and ApplicationSecretFile name files that hold a secret
+	// each, EmbedCodeFile one with the embed code of the hub's chat widget;
+	// relative to the bot file. Secrets themselves have no place in it.
+	ClientSecretFile, ApplicationSecretFile, EmbedCodeFile string
 	// Lines are where things stand: by JSON pointers, such as /endpoints/0/url.
 	Lines map[string]int
 }
@@ -87,7 +91,13 @@ func unreadable(err error) error {
 func (r *reader) plan(n *yaml.Node) {
 	p := &r.file.Plan
 	r.mapping(n, "", fields{
-		"name": text(&p.Name), "rules": text(&p.Rules), "rules_file": text(&r.file.RulesFile),
+		"name": text(&p.Name), "rules": text(&p.Rules), "rules_file": text(&r.file.RulesFile), "health_url": text(&p.HealthURL),
+		"client_secret_file": text(&r.file.ClientSecretFile), "application_secret_file": text(&r.file.ApplicationSecretFile),
+		"embed_code_file": text(&r.file.EmbedCodeFile), "omnichannel": omnichannel,
+		"regions_override": func(r *reader, n *yaml.Node, at string) {
+			p.RegionsOverride = new(connection.OverridePlan)
+			r.mapping(n, at, fields{"by": text(&p.RegionsOverride.By), "why": text(&p.RegionsOverride.Why)})
+		},
 		"bot":    group(fields{"id": text(&p.Bot.ID), "name": text(&p.Bot.Name), "version": text(&p.Bot.Version)}),
 		"hub":    group(fields{"type": text(&p.Hub.Type), "organisation": text(&p.Hub.Organisation), "application_id": text(&p.Hub.ApplicationID)}),
 		"notice": group(fields{"accepted_by": text(&p.Notice.AcceptedBy), "text_version": text(&p.Notice.TextVersion)}),
@@ -100,5 +110,16 @@ func (r *reader) plan(n *yaml.Node) {
 			r.mapping(n, at, fields{"id": text(&e.ID), "url": text(&e.URL), "mode": text(&e.Mode), "events": texts(&e.Events)})
 			p.Endpoints = append(p.Endpoints, e)
 		}),
+	})
+}
+
+func omnichannel(r *reader, n *yaml.Node, at string) {
+	o := new(events.OmnichannelSet)
+	r.file.Omnichannel = o
+	r.mapping(n, at, fields{
+		"path": text(&o.Path), "routing": text(&o.Routing), "directory": text(&o.Directory), "client_id": text(&o.ClientID),
+		"environment": text(&o.Environment), "bot_organisation": text(&o.BotOrganisation), "bot_schema": text(&o.BotSchema),
+		"token_endpoint": text(&o.TokenEndpoint), "azure_bot": text(&o.AzureBot), "channel": text(&o.Channel),
+		"queue": text(&o.Queue), "workstream": text(&o.Workstream),
 	})
 }
