@@ -41,7 +41,7 @@ func (d *Directory) Projection() subscription.Projection {
 	return subscription.Projection{
 		Name: Name, Version: version, Apply: d.project, Clear: Clear,
 		Types: []string{
-			"ConnectionRequested", "AppRegistered", "ChannelEnabled", "ConnectionReady", "Disconnected",
+			"ConnectionRequested", "AppRegistered", "ChannelEnabled", "ConnectionReady", "Disconnected", "BotPublished", "BotUnpublished",
 			"EscalationRaised", "EscalationContextAdded", "EscalationRouted", "EscalationDeadlineSet", "EscalationAccepted",
 			"EscalationCompleted", "EscalationFailed", "EscalationExpired", "ContextErased",
 			"DeliveryAttempted", "Delivered", "DeliveryParked", "DeliveryResent",

@@ -3,6 +3,7 @@ package system
 import (
 	"cmp"
 	"context"
+	"net/http"
 
 	"handoff/domain/emission"
 	"handoff/events"
@@ -18,7 +19,9 @@ import (
 	"handoff/functions/escalationraised"
 	"handoff/functions/transcriptfetch"
 	"handoff/functions/webhook"
-	"handoff/infra/genericdesk"
+	"handoff/infra/healthcheck"
+	"handoff/infra/microsoft/provider"
+	"handoff/infra/providers"
 	"handoff/infra/safehttp"
 	"handoff/infra/subscription"
 	"handoff/infra/transcripthttp"
@@ -43,8 +46,8 @@ type bound struct {
 
 func (s *System) bind() {
 	c, keys := s.cfg, s.Keyring
-	desk := genericdesk.Provider{}
 	out := safehttp.Options{Allow: c.Allow, Timeout: c.Timeout}
+	hubs := providers.New(provider.Options{HTTP: &http.Client{}, Now: c.Now, Secrets: keys, Hosts: c.Microsoft}, healthcheck.Checker{Client: safehttp.NewClient(out)})
 	in := safehttp.Options{Allow: c.Allow, MaxBody: transcripthttp.MaxBytes + 1, Timeout: c.Timeout}
 	b := bound{
 		webhook: &webhook.Handler{
@@ -53,12 +56,13 @@ func (s *System) bind() {
 		api: &api.Handler{
 			Ledger: s.Ledger, Keys: keys, Destroyer: keys, Secrets: s.Vault, Issuer: keys.APIKeys(), APIKeys: keys.APIKeys(),
 			Rules: s.rules, Lists: lists{s}, NextTry: s.nextTry, Now: c.Now, Drain: c.Drain,
+			Hubs: hubs, HubSecrets: keys, Geography: c.Geography,
 			CheckURL: func(ctx context.Context, url string) error { return safehttp.CheckURL(ctx, url, out) },
 		},
 		audit:               &auditreplay.Handler{Ledger: s.Ledger, Feed: s.Log, Walker: s.Log, Streams: keys},
-		connectionRequested: &connectionrequested.Handler{Ledger: s.Ledger, Applications: desk, Streams: keys},
-		appRegistered:       &appregistered.Handler{Ledger: s.Ledger, Channels: desk},
-		channelEnabled:      &channelenabled.Handler{Ledger: s.Ledger, Hub: desk},
+		connectionRequested: &connectionrequested.Handler{Ledger: s.Ledger, Applications: hubs, Inspector: hubs, Streams: keys},
+		appRegistered:       &appregistered.Handler{Ledger: s.Ledger, Channels: hubs},
+		channelEnabled:      &channelenabled.Handler{Ledger: s.Ledger, Hub: hubs, Users: hubs},
 		escalationRaised:    &escalationraised.Handler{Ledger: s.Ledger, Streams: keys, Router: s.rules, Now: c.Now, Drain: cmp.Or(c.Drain, api.DefaultDrain)},
 		transcripts:         &transcriptfetch.Handler{Ledger: s.Ledger, Now: c.Now, Fetcher: transcripthttp.Fetcher{Client: safehttp.NewClient(in)}},
 		contextErased:       &contexterased.Handler{Ledger: s.Ledger, Destroyer: keys},
@@ -70,7 +74,7 @@ func (s *System) bind() {
 	}
 	b.api.Resender = b.deliver
 	b.disconnected = &disconnected.Handler{
-		Ledger: s.Ledger, Escalations: lists{s}, Settler: b.escalationRaised, Applications: b.connectionRequested,
+		Ledger: s.Ledger, Escalations: lists{s}, Settler: b.escalationRaised, Applications: b.connectionRequested, Users: hubs,
 	}
 	s.bound = b
 }

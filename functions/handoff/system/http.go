@@ -17,7 +17,8 @@ func (s *System) httpHandler() http.Handler {
 		Raise: b.webhook.Raise,
 
 		Connect: b.api.Connect, Connection: b.api.Connection, Connections: b.api.Connections, Disconnect: b.api.Disconnect,
-		SetEndpoint: b.api.SetEndpoint, RemoveEndpoint: b.api.RemoveEndpoint, RotateSecret: b.api.RotateSecret,
+		CheckConnection: b.api.Check,
+		SetEndpoint:     b.api.SetEndpoint, RemoveEndpoint: b.api.RemoveEndpoint, RotateSecret: b.api.RotateSecret,
 		Rules: b.api.Ruleset, AdoptRules: b.api.AdoptRules, CheckRules: b.api.CheckRules,
 
 		Escalation: b.api.Escalation, Escalations: b.api.Escalations, Context: b.api.Context, Why: b.api.Why,

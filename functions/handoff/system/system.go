@@ -13,11 +13,13 @@ import (
 	"sync"
 	"time"
 
+	"handoff/domain/geography"
 	"handoff/domain/identity"
 	"handoff/domain/routing"
 	"handoff/infra/embedded"
 	"handoff/infra/keyring"
 	"handoff/infra/lanes"
+	"handoff/infra/microsoft/provider"
 	"handoff/infra/rulebook"
 	"handoff/infra/safehttp"
 	"handoff/infra/subscription"
@@ -38,8 +40,14 @@ type Config struct {
 	Allow         safehttp.Allow // private addresses that endpoints may have
 	Timeout       time.Duration  // of a delivery attempt; 0: 15 s
 	Lanes         lanes.Options
-	Now           func() time.Time
-	Log           *slog.Logger
+	// Geography is where the data directory is, in the words of package
+	// geography; Unknown: plans have to say.
+	Geography geography.Geography
+	// Microsoft has the addresses of Microsoft's services; the zero value is for
+	// those of the public cloud.
+	Microsoft provider.Hosts
+	Now       func() time.Time
+	Log       *slog.Logger
 	// UnsafeNoSync leaves out every fsync, for the test that must notice.
 	UnsafeNoSync bool
 }
