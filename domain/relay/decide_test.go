@@ -169,3 +169,12 @@ func TestEnds(t *testing.T) {
 		"only what there is can be lost":                  {Given: running, When: relay.Lose{Session: 1, Opened: 1}, Nothing: true},
 	})
 }
+
+// A conversation that never left the bot holds what customers said, too.
+func TestARelayedConversationCanBeErased(t *testing.T) {
+	t.Parallel()
+	scenario.Run(t, conversation.Decider, map[string]scenario.Case{
+		"what was relayed is erased": {Given: given(started(1, 0), asked(1, "a1")), When: conversation.Erase{}, Then: given(&events.ContextErased{})},
+		"what never was is not":      {When: conversation.Erase{}, Fault: "escalation-not-found"},
+	})
+}

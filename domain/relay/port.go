@@ -8,8 +8,12 @@ import (
 	"handoff/events"
 )
 
-// Link names the connection whose bot and hub are meant.
-type Link struct{ Tenant, Connection string }
+// Link names the connection whose bot and hub are meant, and the conversation
+// that is relayed between them, where it is known.
+type Link struct {
+	Tenant, Connection string
+	Conversation       events.StreamID
+}
 
 // Kind is what an activity of the hub is about.
 type Kind string

@@ -12,7 +12,7 @@ import (
 
 // listen hears the bot for as long as this turn is patient, and rests then.
 func (t *turn) listen(ctx context.Context) (again bool, err error) {
-	left, due := t.patience(), !t.state.LookAt.IsZero() && !t.state.LookAt.After(t.Now())
+	left, due := t.patience(), t.woken || !t.state.LookAt.IsZero() && !t.state.LookAt.After(t.Now())
 	if left == 0 && (t.caughtUp || !due) {
 		return false, t.rest(ctx)
 	}

@@ -3,6 +3,7 @@ package relay_test
 import (
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -322,4 +323,23 @@ func TestAnEscalationOfWhichTheHubCanNotBeToldFails(t *testing.T) {
 	if s := w.state(); s.Last.Status != conversation.Failed || s.Last.Code != "connector-unavailable" || s.Relay.Phase != domain.Over {
 		t.Errorf("escalation %s (%s), relay %s; want failed and over", s.Last.Status, s.Last.Code, s.Relay.Phase)
 	}
+}
+
+// Two calls for one conversation wait for each other: neither says anything
+// that the other has said.
+func TestCallsForOneConversationComeOneAtATime(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.hears(domain.Speaks, "a1", "refund")
+	var wg sync.WaitGroup
+	for range 8 {
+		wg.Go(func() {
+			if err := w.h.Look(t.Context(), w.stream()); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	wg.Wait()
+	w.wantGot("refund")
+	w.wantSaid("You said refund", "Anything else?")
 }

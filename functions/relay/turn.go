@@ -20,13 +20,18 @@ const maxSteps = 256
 // Handle does what is owed in the conversation of a fact. It may be called any
 // number of times with the same fact. Every error asks to be called again.
 func (h *Handler) Handle(ctx context.Context, n events.Notification) error {
-	return h.turn(ctx, n.Stream, eventlog.Because(n, function), n.Time)
+	return h.turn(ctx, n.Stream, eventlog.Because(n, function), n.Time, false)
 }
 
 // Look does what is owed in a conversation whose time has come: see LookAt of
 // package domain/relay. Called early or twice it does no harm.
 func (h *Handler) Look(ctx context.Context, stream events.StreamID) error {
-	return h.turn(ctx, stream, eventlog.Origin{Actor: "function:" + function}, time.Time{})
+	return h.turn(ctx, stream, eventlog.Origin{Actor: "function:" + function}, time.Time{}, false)
+}
+
+// Wake is Look where the bot is known to have said something.
+func (h *Handler) Wake(ctx context.Context, stream events.StreamID) error {
+	return h.turn(ctx, stream, eventlog.Origin{Actor: "function:" + function}, time.Time{}, true)
 }
 
 // turn is one call. It is for one goroutine.
@@ -44,6 +49,7 @@ type turn struct {
 	whole conversation.State
 	state *relay.State
 
+	woken    bool      // the bot has said something
 	active   time.Time // when something was said in this turn
 	caughtUp bool      // what the bot's conversation had before this turn is known
 	losses   int
@@ -52,9 +58,11 @@ type turn struct {
 	hub hubside
 }
 
-func (h *Handler) turn(ctx context.Context, stream events.StreamID, by eventlog.Origin, cause time.Time) error {
+func (h *Handler) turn(ctx context.Context, stream events.StreamID, by eventlog.Origin, cause time.Time, woken bool) error {
 	defer h.busy.take(stream)()
-	t := &turn{Handler: h, Timing: h.timing(), to: relay.To(stream), home: eventlog.Stream{ID: stream}, by: by, cause: cause, began: h.Now()}
+	t := &turn{
+		Handler: h, Timing: h.timing(), to: relay.To(stream), home: eventlog.Stream{ID: stream}, by: by, cause: cause, began: h.Now(), woken: woken,
+	}
 	for range maxSteps {
 		if err := t.load(ctx); err != nil {
 			return err
@@ -77,7 +85,7 @@ func (t *turn) load(ctx context.Context) error {
 		return fmt.Errorf("relay conversation %s: %w", t.home.ID, err)
 	}
 	if s.Version > 0 {
-		t.home, t.link = s.Home, relay.Link{Tenant: s.Home.Tenant, Connection: s.Home.Connection}
+		t.home, t.link = s.Home, relay.Link{Tenant: s.Home.Tenant, Connection: s.Home.Connection, Conversation: t.home.ID}
 	}
 	t.whole, t.state = s.State, s.State.Relay
 	return nil

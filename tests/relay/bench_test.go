@@ -58,8 +58,22 @@ type bench struct {
 	relaying *relaying.Relaying
 	timing   relay.Timing
 
-	mu    sync.Mutex
+	bot relay.Bot // nil: relaying polls
+
+	mu    sync.RWMutex // held by whatever a process does
 	relay *relay.Handler
+	kill  context.CancelFunc
+	life  context.Context
+}
+
+// stream has the bot heard over WebSockets from here on.
+func (b *bench) stream() {
+	s := relaying.NewStreams(b.T.Context(), b.relaying, func(ctx context.Context, conversation events.StreamID) error {
+		return b.run(ctx, func(ctx context.Context, h *relay.Handler) error { return h.Wake(ctx, conversation) })
+	})
+	b.T.Cleanup(func() { _ = s.Close() })
+	b.bot = s
+	b.restart()
 }
 
 // start connects the shop's bot to its hub and has the functions work until the
@@ -146,13 +160,23 @@ func (links) ContextURL(_ context.Context, _, escalation string, _ time.Time) (s
 	return "https://handoff.example/c/" + escalation, nil
 }
 
-// restart is another process on the same log.
+// restart kills the process in the middle of what it does, and starts another
+// one on the same log.
 func (b *bench) restart() {
+	if b.kill != nil {
+		b.kill()
+	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
+	b.life, b.kill = context.WithCancel(context.WithoutCancel(b.T.Context()))
+	b.T.Cleanup(b.kill)
 	log := slog.New(slog.NewTextHandler(b.T.Output(), nil))
+	bot := b.bot
+	if bot == nil {
+		bot = b.relaying
+	}
 	b.relay = &relay.Handler{
-		Ledger: b.ledger, Keys: b.facts.Keys, Opener: b.relaying, Bot: b.relaying, Customer: b.relaying, Hub: b.relaying, Linker: links{},
+		Ledger: b.ledger, Keys: b.facts.Keys, Opener: b.relaying, Bot: bot, Customer: b.relaying, Hub: b.relaying, Linker: links{},
 		Now: b.now, Log: log, Notice: "I'm passing you on to a colleague.", Timing: b.timing,
 		Raiser: &webhook.Handler{
 			Ledger: b.ledger, Keys: b.facts.Keys, Fingerprints: b.facts.Keys, Router: rulebook.New(b.ledger), Now: b.now, Log: log,
@@ -160,15 +184,19 @@ func (b *bench) restart() {
 	}
 }
 
-func (b *bench) handler() *relay.Handler {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.relay
+// run has the process of the moment do something, until it is killed.
+func (b *bench) run(ctx context.Context, do func(context.Context, *relay.Handler) error) error {
+	b.mu.RLock()
+	defer b.mu.RUnlock()
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	defer context.AfterFunc(b.life, cancel)()
+	return do(ctx, b.relay)
 }
 
 // Receive hands what the hub says to the process of the moment.
 func (b *bench) Receive(ctx context.Context, l domain.Link, in domain.Inbound) error {
-	return b.handler().Receive(ctx, l, in)
+	return b.run(ctx, func(ctx context.Context, h *relay.Handler) error { return h.Receive(ctx, l, in) })
 }
 
 // listen serves the address to which the Azure Bot posts.
@@ -227,7 +255,8 @@ func (b *bench) handle(ctx context.Context, lane chan events.Notification) {
 		case <-ctx.Done():
 			return
 		case n := <-lane:
-			for b.handler().Handle(ctx, n) != nil && pause(ctx, 100*time.Millisecond) {
+			handle := func(ctx context.Context, h *relay.Handler) error { return h.Handle(ctx, n) }
+			for b.run(ctx, handle) != nil && pause(ctx, 100*time.Millisecond) {
 			}
 		}
 	}
@@ -258,7 +287,7 @@ func (b *bench) look(ctx context.Context) {
 		}
 		for stream, at := range due {
 			if !at.IsZero() && !b.now().Before(at) {
-				_ = b.handler().Look(ctx, stream)
+				_ = b.run(ctx, func(ctx context.Context, h *relay.Handler) error { return h.Look(ctx, stream) })
 			}
 		}
 	}
@@ -300,6 +329,17 @@ func (b *bench) say(w *hub.Widget, text string) {
 	b.T.Helper()
 	if err := w.Say(text); err != nil {
 		b.T.Fatal(err)
+	}
+}
+
+// again passes over a message that may come twice: the process was killed when
+// the hub had it, perhaps before that was on disk.
+func (b *bench) again(w *hub.Widget, text, next string) {
+	b.T.Helper()
+	if m, err := w.Read(b.soon()); err != nil || m.Text != text && m.Text != next {
+		b.T.Fatalf("the customer reads %q (%v), want %q, or %q once more", m.Text, err, next, text)
+	} else if m.Text == text {
+		b.reads(w, next)
 	}
 }
 

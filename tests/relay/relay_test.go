@@ -17,17 +17,35 @@ import (
 
 const greeting = "Hello, I'm the store's virtual assistant. How can I help?"
 
+// ways are those in which a bot is heard.
+func ways() map[string]func(*bench) {
+	return map[string]func(*bench){"the bot is polled": func(*bench) {}, "the bot is heard over a stream": (*bench).stream}
+}
+
 // One test for the whole path, whose every hop leaves a fact.
 func TestFromTheCustomersFirstWordToTheHumanAgentsAnswer(t *testing.T) {
 	t.Parallel()
-	b := start(t)
+	for sentence, hear := range ways() {
+		t.Run(sentence, func(t *testing.T) {
+			t.Parallel()
+			b := start(t)
+			hear(b)
+			b.wholePath(t)
+		})
+	}
+}
+
+func (b *bench) wholePath(t *testing.T) {
+	t.Helper()
 	w := b.open("R. Bakker")
 	b.reads(w, greeting)
 	b.say(w, "refund please")
-	b.reads(w, "I can help with a refund. What is your order number?")
+	const question = "I can help with a refund. What is your order number?"
+	b.reads(w, question)
 	b.restart()
 	b.say(w, "A-1234")
-	b.reads(w, "Thank you. I'll connect you with somebody who can do that.", "The conversation is being transferred.")
+	b.again(w, question, "Thank you. I'll connect you with somebody who can do that.")
+	b.reads(w, "The conversation is being transferred.")
 
 	ana, err := b.Hub().Desk(simulation.Ana)
 	must(t, err)
@@ -142,14 +160,22 @@ func TestWhatGoesWrongOnTheWayToTheBotIsNotSeen(t *testing.T) {
 
 func TestAnExpiredTokenBeginsAnotherConversation(t *testing.T) {
 	t.Parallel()
-	b := start(t)
-	w := b.open("R. Bakker")
-	b.reads(w, greeting)
-	b.VirtualBots().ExpireTokens()
-	b.say(w, "open today?")
-	b.reads(w, hours)
-	if n := len(b.VirtualBots().Conversations()); n != 2 {
-		t.Errorf("%d conversations with the bot, want 2", n)
+	for sentence, hear := range ways() {
+		t.Run(sentence, func(t *testing.T) {
+			t.Parallel()
+			b := start(t)
+			hear(b)
+			w := b.open("R. Bakker")
+			b.reads(w, greeting)
+			b.VirtualBots().ExpireTokens()
+			b.say(w, "open today?")
+			b.reads(w, hours)
+			b.say(w, "store hours")
+			b.reads(w, hours)
+			if n := len(b.VirtualBots().Conversations()); n != 2 {
+				t.Errorf("%d conversations with the bot, want 2", n)
+			}
+		})
 	}
 }
 
@@ -158,6 +184,20 @@ func TestAReplyThatComesLateArrives(t *testing.T) {
 	b := start(t)
 	b.VirtualBots().Script(simulation.StoreBot, []virtualbot.Topic{{Name: "Stock", Phrases: []string{"in stock"}, Nodes: []virtualbot.Node{
 		{Say: looks}, {Say: stock, After: 4 * time.Second},
+	}}})
+	w := b.open("R. Bakker")
+	b.say(w, "in stock?")
+	b.reads(w, looks, stock)
+}
+
+// Over a stream nobody has to look for it.
+func TestAReplyThatComesLateIsPushed(t *testing.T) {
+	t.Parallel()
+	b := start(t)
+	b.timing.Late = time.Hour
+	b.stream()
+	b.VirtualBots().Script(simulation.StoreBot, []virtualbot.Topic{{Name: "Stock", Phrases: []string{"in stock"}, Nodes: []virtualbot.Node{
+		{Say: looks}, {Say: stock, After: 5 * time.Second},
 	}}})
 	w := b.open("R. Bakker")
 	b.say(w, "in stock?")
