@@ -113,6 +113,20 @@ func TestAHubWithNothingToLookAtLeavesNoFact(t *testing.T) {
 	b.Want(n.Stream, "ConnectionRequested", "AppRegistered")
 }
 
+// An id whose user works in the hub still is given back with that, not before.
+func TestAnIDWithAUserIsKeptForNow(t *testing.T) {
+	t.Parallel()
+	b := functiontest.New(t)
+	old := functiontest.Requested("store-bot")
+	old.Hub.ApplicationID = "app-old"
+	n := b.Give("store-bot", old)
+	b.Twice(handler(b, applications{id: "app-old"}).Handle, n)
+	b.Give("store-bot", &events.ChannelEnabled{}, &events.ApplicationUserEnabled{HubType: "generic", Organisation: "desk", ApplicationID: "app-old", By: connection.ByHandoff},
+		&events.Disconnected{Policy: events.PolicyDrain, Deadline: &b.Clock})
+	b.Twice(handler(b, applications{id: "app-1"}).Handle, b.Give("store-bot", functiontest.Requested("store-bot")))
+	b.Want(reservation(b, "app-old"), "Reserved")
+}
+
 // What was reserved for an application that could not be changed is given back
 // when another one is asked for.
 func TestAReservationOfAFailedAttemptIsGivenBack(t *testing.T) {

@@ -104,6 +104,12 @@ func TestAnApplicationIsMade(t *testing.T) {
 	if again := w.state(); again.ApplicationID != s.ApplicationID || len(w.changes()) != before {
 		t.Errorf("connected again it is %s, changes %v; want the same one", again.ApplicationID, w.changes()[before:])
 	}
+	w.connect(plan(func(r *connection.Request) {
+		r.Omnichannel.AzureBot, r.Fact.Hub.ApplicationID = "", simulation.BystanderID
+	}))
+	if s := w.state(); s.Held[len(s.Held)-1].ApplicationID != simulation.BystanderID || w.holder(simulation.BystanderID) != "store-bot" {
+		t.Errorf("held = %+v, want the one that was wished for as the newest", s.Held)
+	}
 }
 
 func TestChannels(t *testing.T) {
@@ -240,6 +246,34 @@ func TestAdvice(t *testing.T) {
 	}
 	if got := w.changes(); len(got) != 0 {
 		t.Errorf("changes = %v, want none", got)
+	}
+}
+
+// Tokens of a bot that serves many tenants come from the tenant of all bots.
+func TestAMultiTenantBot(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, func(config *simulation.Config) {
+		config.Bots[0].MultiTenant = true
+		for i := range config.Tenants[0].Applications {
+			config.Tenants[0].Applications[i].Audience = "AzureADMultipleOrgs"
+		}
+	})
+	w.connect(plan(nil))
+	if s := w.ready(); s.TokenTenant != "botframework.com" {
+		t.Errorf("its tokens come from %q", s.TokenTenant)
+	}
+}
+
+// A state that says so does not make the server call itself.
+func TestNoOrganisationIsOnThisMachine(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.connect(plan(nil))
+	s := w.ready()
+	s.Omnichannel = new(*s.Omnichannel)
+	s.Omnichannel.BotOrganisation = "http://127.0.0.1:1"
+	if _, err := w.hub.PublishState(t.Context(), s); !fault.Is(err, "organisation-url-invalid") {
+		t.Errorf("err = %v", err)
 	}
 }
 

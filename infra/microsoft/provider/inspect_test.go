@@ -156,12 +156,15 @@ func TestWhoCantLook(t *testing.T) {
 		code      string
 		permanent bool
 	}{
-		"the secret is wrong":            {before: func(w *world) { w.vault.rows["default hub/store-bot/client"] = "wrong~secret" }, permanent: true},
-		"the secret is missing":          {before: func(w *world) { delete(w.vault.rows, "default hub/store-bot/client") }, code: "client-secret-missing", permanent: true},
-		"the secret's id was given":      {before: func(w *world) { w.vault.rows["default hub/store-bot/client"] = simulation.Ana }, code: "entra-secret-invalid", permanent: true},
-		"the tenant is not known":        {change: func(r *connection.Request) { r.Omnichannel.Directory = "nobody.example" }, permanent: true},
-		"the application is not a user":  {before: func(w *world) { w.bystander() }, change: func(r *connection.Request) { r.Omnichannel.ClientID = simulation.BystanderID }, permanent: true},
-		"the environment is disabled":    {change: func(r *connection.Request) { r.Fact.Hub.Organisation = "https://store-old.crm4.dynamics.com" }, code: "environment-disabled", permanent: true},
+		"the secret is wrong":           {before: func(w *world) { w.vault.rows["default hub/store-bot/client"] = "wrong~secret" }, permanent: true},
+		"the secret is missing":         {before: func(w *world) { delete(w.vault.rows, "default hub/store-bot/client") }, code: "client-secret-missing", permanent: true},
+		"the secret's id was given":     {before: func(w *world) { w.vault.rows["default hub/store-bot/client"] = simulation.Ana }, code: "entra-secret-invalid", permanent: true},
+		"the tenant is not known":       {change: func(r *connection.Request) { r.Omnichannel.Directory = "nobody.example" }, permanent: true},
+		"the application is not a user": {before: func(w *world) { w.bystander() }, change: func(r *connection.Request) { r.Omnichannel.ClientID = simulation.BystanderID }, permanent: true},
+		"the environment is disabled":   {change: func(r *connection.Request) { r.Fact.Hub.Organisation = "https://store-old.crm4.dynamics.com" }, code: "environment-disabled", permanent: true},
+		"the organisation refuses": {before: func(w *world) {
+			w.inject(simulation.Fault{Host: simulation.Dataverse, Route: "GET */WhoAmI", Status: http.StatusForbidden, Times: -1})
+		}, code: "dataverse-permission-missing", permanent: true},
 		"the organisation wants a pause": {before: func(w *world) { w.busy() }, code: "dataverse-throttled"},
 		"the login service is not in form": {before: func(w *world) {
 			w.inject(simulation.Fault{Host: simulation.Login, Status: 503, RetryAfter: 60, Times: -1})
@@ -222,6 +225,23 @@ func (w *world) enabled() (last *events.ApplicationUserEnabled) {
 		}
 	}
 	return last
+}
+
+// A user that Handoff made before something else failed is not taken for that of
+// somebody else.
+func TestAnAttemptThatFailedAfterItsUserWasMade(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.inject(simulation.Fault{Host: simulation.Dataverse, Route: "POST */systemuserroles_association/$ref", Status: http.StatusForbidden})
+	w.connect(plan(nil))
+	if f := w.state().Failure; f == nil || f.Step != connection.StepUser || w.store()["isdisabled"] != false {
+		t.Fatalf("failure = %+v, user %v", f, w.store())
+	}
+	w.connect(plan(nil))
+	w.ready()
+	if f := w.enabled(); f == nil || f.Done != events.UserFound || f.By != connection.ByHandoff {
+		t.Errorf("enabled = %+v", f)
+	}
 }
 
 func TestAUserThatIsNoBot(t *testing.T) {
