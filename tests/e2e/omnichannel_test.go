@@ -62,13 +62,13 @@ func TestOmnichannelIsConnectedCheckedAndLeft(t *testing.T) {
 	store := cloud.Organisation(simulation.StoreOrganisation)
 	store.Put("bots", simulation.StoreBot, map[string]any{"publishedon": nil})
 	w.must(http.StatusOK, &checked, w.admin, "POST", "/v1/connections/store-bot/check", nil)
-	blocking := ""
+	var blocking strings.Builder
 	for _, f := range checked.Seen {
 		if f.Blocking {
-			blocking += f.Code
+			blocking.WriteString(f.Code)
 		}
 	}
-	if blocking != "bot-unpublished" || checked.Connection.Publication.State != "unpublished" || len(checked.Connection.Users) != 1 {
+	if blocking.String() != "bot-unpublished" || checked.Connection.Publication.State != "unpublished" || len(checked.Connection.Users) != 1 {
 		t.Fatalf("checked = %+v, want that the bot is unpublished and nothing else is wrong", checked)
 	}
 	w.eventually("the list shows it", func() bool {

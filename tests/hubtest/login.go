@@ -1,6 +1,7 @@
 package hubtest
 
 import (
+	"maps"
 	"net/http"
 	"net/url"
 	"testing"
@@ -71,9 +72,7 @@ func asksWrongly(b *Bench) {
 	ok := Credentials(simulation.InstallerID, simulation.InstallerSecret, graphScope)
 	with := func(name, value string) url.Values {
 		form := url.Values{}
-		for k, v := range ok {
-			form[k] = v
-		}
+		maps.Copy(form, ok)
 		if form.Set(name, value); value == "" {
 			form.Del(name)
 		}

@@ -223,11 +223,11 @@ func (b *Bench) overflowing(queue string) {
 
 // toQueue is a ruleset that names queues, one a rule.
 func toQueue(queues ...string) string {
-	s := ""
+	var s strings.Builder
 	for i, q := range queues {
-		s += fmt.Sprintf(`<rule id="%d" name="to %s"><action><setattribute><lhs>assign_to.queue</lhs><rhs>{%s}</rhs></setattribute></action></rule>`, i, q, q)
+		fmt.Fprintf(&s, `<rule id="%d" name="to %s"><action><setattribute><lhs>assign_to.queue</lhs><rhs>{%s}</rhs></setattribute></action></rule>`, i, q, q)
 	}
-	return "<decision><rules>" + s + "</rules></decision>"
+	return "<decision><rules>" + s.String() + "</rules></decision>"
 }
 
 // overflowWhen is an overflow ruleset with one condition.

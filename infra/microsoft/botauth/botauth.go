@@ -20,6 +20,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
@@ -146,10 +147,8 @@ func (t Token) Admit(body []byte) (Caller, activity.Activity, error) {
 // endorsements may sign for all; names are compared exactly (read from the SDK,
 // EndorsementsValidator).
 func endorsed(endorsements []string, channel string) bool {
-	for _, e := range endorsements {
-		if e == channel {
-			return true
-		}
+	if slices.Contains(endorsements, channel) {
+		return true
 	}
 	return len(endorsements) == 0
 }

@@ -2,6 +2,7 @@ package relaying
 
 import (
 	"context"
+	"maps"
 	"net/http"
 
 	"handoff/domain/fault"
@@ -17,9 +18,7 @@ import (
 // bridged.
 func (r *Relaying) Say(ctx context.Context, l relay.Link, to events.HubAddress, m events.Message) error {
 	a := activity.Message(m.Text)
-	for name, value := range m.Extensions {
-		a[name] = value
-	}
+	maps.Copy(a, m.Extensions)
 	return r.send(ctx, l, to, omnichannel.Bridged(a))
 }
 

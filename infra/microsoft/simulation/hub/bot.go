@@ -80,9 +80,7 @@ func (c *conversation) startEvent() wire.Object {
 	a["name"], a["id"] = "startConversation", fmt.Sprintf("%d%03d", c.hub.Clock.Now().UnixMilli(), c.said)
 	a["channeldata"] = wire.Object{"tags": "ChannelId-lcw,OmnichannelContextMessage,Hidden", "sourceChannelId": "omnichannel"}
 	value := wire.Object{"msdyn_liveworkitemid": c.id, "msdyn_inbox_threadids": `{"threads":[]}`}
-	for name, v := range c.context() {
-		value[name] = v
-	}
+	maps.Copy(value, c.context())
 	if c.customerID != "" {
 		value["msdyn_contact_msdyn_ocliveworkitem_Customer"] = []any{wire.Object{"RecordId": c.customerID, "PrimaryDisplayValue": c.customer}}
 	}

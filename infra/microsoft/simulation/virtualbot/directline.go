@@ -2,6 +2,7 @@ package virtualbot
 
 import (
 	"encoding/json"
+	"maps"
 	"net/http"
 	"net/url"
 	"slices"
@@ -108,9 +109,7 @@ func (d *directLine) generate(w http.ResponseWriter, r *http.Request) error {
 // hand answers with a new token.
 func (d *directLine) hand(w http.ResponseWriter, status int, t token, more wire.Object) {
 	answer := wire.Object{"conversationId": t.conversation, "token": d.issue(t, tokenLifetime), "expires_in": int(tokenLifetime / time.Second)}
-	for name, v := range more {
-		answer[name] = v
-	}
+	maps.Copy(answer, more)
 	wire.JSON(w, status, answer)
 }
 
