@@ -31,7 +31,7 @@ What may stand in the file, beside what handoff connect takes:
   hub: {type: omnichannel, organisation: https://contoso.crm4.dynamics.com}
   bot: {id: 3f2504e0-…}           # or omnichannel.bot_schema
   omnichannel:
-    path: advise                  # the bot's own connection stays; relay is not served by this version yet
+    path: advise                  # this version does not serve relay yet
     routing: handoff              # or hub: rules here only predict the queue
     directory: contoso.onmicrosoft.com   # tenant of Entra ID (Azure AD)
     client_id: b7d3f1aa-…         # the application that calls Microsoft's APIs
