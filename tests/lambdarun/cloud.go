@@ -278,26 +278,41 @@ func (c *Cloud) Tick(ctx context.Context, schedule string) error {
 func (c *Cloud) Settled(ctx context.Context) error {
 	const twice = 2 // what was done in the first look is seen in the second
 	for quiet, taken := 0, -1; quiet < twice; {
-		if err := c.Err(); err != nil {
-			return err
+		empty, now, err := c.look(ctx)
+		if err != nil {
+			return fmt.Errorf("settle: %w", err)
 		}
-		now, all := 0, true
-		for name, s := range c.sources {
-			empty, err := s.Empty(ctx)
-			if err != nil {
-				return fmt.Errorf("settle %s: %w", name, err)
-			}
-			all = all && empty
-			now += s.Taken()
-		}
-		if all && now == taken {
+		if empty && now == taken {
 			quiet++
 		} else {
 			quiet, taken = 0, now
-			pause(ctx, poll)
 		}
 	}
 	return nil
+}
+
+// look reports whether all sources are empty, and how much they ever took. That
+// is counted last: what was taken meanwhile makes a difference to the next look.
+func (c *Cloud) look(ctx context.Context) (empty bool, taken int, err error) {
+	var looks sync.WaitGroup
+	var mu sync.Mutex
+	empty, err = true, c.Err()
+	for name, s := range c.sources {
+		looks.Go(func() {
+			is, failed := s.Empty(ctx)
+			mu.Lock()
+			defer mu.Unlock()
+			empty = empty && is
+			if failed != nil {
+				err = errors.Join(err, fmt.Errorf("%s: %w", name, failed))
+			}
+		})
+	}
+	looks.Wait()
+	for _, s := range c.sources {
+		taken += s.Taken()
+	}
+	return empty, taken, err
 }
 
 // Dead returns how much is in the queues of what failed for good, by their names

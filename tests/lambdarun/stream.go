@@ -41,7 +41,7 @@ type Stream struct {
 }
 
 // poll is how often a stream is looked at, which Lambda does four times a second.
-const poll = 50 * time.Millisecond
+const poll = 100 * time.Millisecond
 
 // Run works until ctx ends, or the stream can't be read any more.
 func (s *Stream) Run(ctx context.Context) error {
