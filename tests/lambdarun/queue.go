@@ -91,7 +91,7 @@ func (q *Queue) process(ctx context.Context, batch []types.Message) error {
 	}
 	for _, m := range batch {
 		var err error
-		if false && failed[*m.MessageId] {
+		if failed[*m.MessageId] {
 			_, err = q.Client.ChangeMessageVisibility(ctx, &sqs.ChangeMessageVisibilityInput{
 				QueueUrl: &q.URL, ReceiptHandle: m.ReceiptHandle, VisibilityTimeout: int32(q.Retry / time.Second),
 			})
