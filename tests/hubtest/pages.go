@@ -77,6 +77,8 @@ var pages = map[string]func(*testing.T, Opener){
 		}
 		if urls := b.Do(Request{Method: "GET", URL: b.URLs.Control + "/urls"}); urls.String("connector") != b.URLs.Connector {
 			t.Errorf("urls = %s", urls.Text)
+		} else if o, _ := urls.At("organisations").(map[string]any); o["https://store.crm4.dynamics.com"] != b.URLs.Dataverse[simulation.StoreOrganisation] {
+			t.Errorf("organisations = %v", o)
 		}
 	},
 	"a slow answer takes the time of the fake's clock": func(t *testing.T, start Opener) {

@@ -90,7 +90,7 @@ func New(c Config) (*Cloud, error) {
 		c.Log = slog.New(slog.DiscardHandler)
 	}
 	cloud := &Cloud{
-		urls:   &URLs{Dataverse: make(map[string]string)},
+		urls:   &URLs{Dataverse: make(map[string]string), Organisations: make(map[string]string)},
 		config: c, script: wire.NewScript(c.Clock),
 		directory: tenants.New(tenants.Options{Clock: c.Clock, Lag: c.Lag, Lifetime: c.TokenLifetime, Keys: c.Keys}, c.Tenants...),
 	}
@@ -151,6 +151,9 @@ type URLs struct {
 	Control          string `json:"control"`
 	// Dataverse has each organisation's address by its id.
 	Dataverse map[string]string `json:"dataverse"`
+	// Organisations has the same addresses by the organisations' official ones,
+	// such as https://store.crm4.dynamics.com.
+	Organisations map[string]string `json:"organisations"`
 }
 
 // stopping is how long requests that are being answered have to end.
@@ -182,7 +185,9 @@ func (c *Cloud) all() []host {
 		{Control, "", pages.Shape, pages.Guarded(c.control()), func(at string) { u.Control = at }},
 	}
 	for _, d := range c.databases {
-		all = append(all, host{Dataverse, d.URL, tables.Shape, d.Handler(), func(at string) { u.Dataverse[d.ID] = at }})
+		all = append(all, host{Dataverse, d.URL, tables.Shape, d.Handler(), func(at string) {
+			u.Dataverse[d.ID], u.Organisations[d.URL] = at, at
+		}})
 	}
 	return all
 }
