@@ -8,6 +8,8 @@ import (
 	"handoff/infra/microsoft/simulation"
 )
 
+const simulated = "A simulation: nothing leaves this machine."
+
 // pages is what is promised of the pages for people, and of the script over
 // HTTP.
 var pages = map[string]func(*testing.T, Opener){
@@ -24,7 +26,7 @@ var pages = map[string]func(*testing.T, Opener){
 		b.Next()
 		b.Reply(first, Command("Escalate", "Wants a refund.", map[string]any{"HandoffQueue": "Refunds"}))
 		desk := "/desks/" + simulation.Ana
-		if work := ask("GET", desk, nil); work.At("conversations/0/offered") != true || work.String("conversations/0/queue") != "Refunds" {
+		if work := ask("GET", desk, nil); work.At("conversations/0/offered") != true || work.String("conversations/0/queue") != "Refunds" || work.String("name") != "Ana de Wit" {
 			t.Errorf("work = %s", work.Text)
 		}
 		b.Want(ask("POST", desk+"/"+chat+"/accept", map[string]any{}), 204, "")
@@ -41,12 +43,16 @@ var pages = map[string]func(*testing.T, Opener){
 		b.Want(ask("GET", "/desks/"+simulation.Ben+"/"+chat, nil), 403, "")
 		b.Want(ask("GET", "/desks/nobody", nil), 404, "")
 	},
-	"the page is there, and is for this machine alone": func(t *testing.T, start Opener) {
+	"the pages are there, say that they are a simulation, and are for this machine alone": func(t *testing.T, start Opener) {
 		b := start(t)
-		for _, name := range []string{"/", "/page.js", "/page.css"} {
+		for name, want := range map[string]string{
+			"/": simulated, "/widgets/" + simulation.WidgetAppID: simulated, "/desks/" + simulation.Ana: simulated,
+			"/page.js": "", "/page.css": "", "/index.js": "", "/widget.js": "", "/desk.js": "",
+		} {
 			a := b.Do(Request{Method: "GET", URL: b.URLs.Pages + name})
-			if a.Status != 200 || a.Header.Get("Content-Security-Policy") == "" {
-				t.Errorf("%s = %d %v", name, a.Status, a.Header)
+			policy := a.Header.Get("Content-Security-Policy")
+			if a.Status != 200 || !strings.HasPrefix(policy, "default-src 'self';") || !strings.Contains(a.Text, want) || strings.Contains(a.Text, "://") {
+				t.Errorf("%s = %d %v %s", name, a.Status, a.Header, a.Text)
 			}
 		}
 		chat := Request{Method: "POST", URL: b.URLs.Pages + "/api/chats", Body: map[string]any{"app_id": simulation.WidgetAppID}}

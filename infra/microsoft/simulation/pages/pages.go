@@ -1,6 +1,28 @@
-// Package pages shows the fake's hub in a browser: the customer's chat on the
-// left, a human agent's desk on the right. The pages are for one machine: only
-// requests to a loopback address are answered, and none from other sites.
+// Package pages shows the fake's hub in a browser: the chat widgets of
+// customers, and the desks of human agents. The pages are for one machine: only
+// requests to a loopback address are answered, and none from other sites. They
+// load nothing from elsewhere and need no build step.
+//
+// The pages are / (links to all others), /widgets/{data-app-id} and
+// /desks/{id of the person}. Elements that tests and scripts may rely on, by
+// their id:
+//
+//	all pages   simulated (the line that says so), error (what went wrong; role alert)
+//	/           widgets, desks (lists of links)
+//	/widgets/…  start (form) with name and open (button)
+//	            chat (hidden before) with state, talk, say (form; hidden at the
+//	            end) with text, send and leave, again (button; hidden before the end)
+//	/desks/…    person (heading), news, nothing (hidden while there is work), work
+//	            (list of buttons with data-conversation; aria-current says which is
+//	            open), conversation (hidden without one) with queue, state, accept,
+//	            decline, end, close, talk, answer (form; hidden unless the
+//	            conversation is active) with reply and send, about with
+//	            context-link (HandoffContextUrl), context (each dd has
+//	            data-variable), explanation, dropped with problems
+//
+// Each message in talk is an li with data-from (customer, bot, agent or system),
+// data-private where it is for human agents only, and a .who and a .text in it.
+// Talk only ever grows, so that a screen reader reads nothing twice.
 package pages
 
 import (
@@ -33,6 +55,9 @@ func Handler(h *hub.Hub) http.Handler {
 	files, _ := fs.Sub(static, "static") // it fails for invalid names only
 	mux := http.NewServeMux()
 	mux.Handle("/", http.FileServerFS(files))
+	for pattern, name := range map[string]string{"GET /widgets/{app}": "widget.html", "GET /desks/{person}": "desk.html"} {
+		mux.HandleFunc(pattern, func(w http.ResponseWriter, r *http.Request) { http.ServeFileFS(w, r, files, name) })
+	}
 	mux.Handle("/api/", wire.Routes{
 		"GET /api/places":                       p.places,
 		"POST /api/chats":                       p.open,
@@ -61,8 +86,10 @@ func Guarded(next http.Handler) http.Handler {
 			http.Error(w, "This page is for this machine.", http.StatusForbidden)
 			return
 		}
-		w.Header().Set("Content-Security-Policy", "default-src 'self'; frame-ancestors 'none'")
+		w.Header().Set("Content-Security-Policy", "default-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'")
 		w.Header().Set("X-Content-Type-Options", "nosniff")
+		w.Header().Set("Referrer-Policy", "no-referrer")
+		w.Header().Set("Cache-Control", "no-store")
 		next.ServeHTTP(w, r)
 	})
 }
@@ -152,7 +179,8 @@ func public(c hub.Conversation) []hub.Message {
 // desk lists what a person may see: what waits, and what is theirs.
 func (p *pages) desk(w http.ResponseWriter, r *http.Request) error {
 	person := r.PathValue("person")
-	if _, err := p.hub.Desk(person); err != nil {
+	d, err := p.hub.Desk(person)
+	if err != nil {
 		return told(err)
 	}
 	work := []any{}
@@ -162,7 +190,7 @@ func (p *pages) desk(w http.ResponseWriter, r *http.Request) error {
 		}
 		work = append(work, wire.Object{"id": c.ID, "queue": c.QueueName, "status": c.Status.String(), "offered": c.Offered == person})
 	}
-	wire.JSON(w, http.StatusOK, wire.Object{"conversations": work})
+	wire.JSON(w, http.StatusOK, wire.Object{"name": d.Name(), "conversations": work})
 	return nil
 }
 
@@ -176,7 +204,8 @@ func (p *pages) conversation(w http.ResponseWriter, r *http.Request) error {
 		return wire.Refuse(http.StatusForbidden, "not-your-conversation", "Another has this conversation.")
 	}
 	wire.JSON(w, http.StatusOK, wire.Object{
-		"id": c.ID, "queue": c.QueueName, "status": c.Status.String(), "context": c.Context, "messages": c.Messages, "explanation": c.Explanation,
+		"id": c.ID, "queue": c.QueueName, "status": c.Status.String(), "context": c.Context, "messages": c.Messages,
+		"explanation": c.Explanation, "problems": c.Problems,
 	})
 	return nil
 }

@@ -1,7 +1,9 @@
-// What people write is only ever set as text, never as HTML.
-const $ = (id) => document.getElementById(id);
+// What all pages have in common. What people write is only ever set as text,
+// never as HTML.
+export const $ = (id) => document.getElementById(id);
 
-async function ask(method, path, body) {
+// ask asks the fake, and throws what it refuses.
+export async function ask(method, path, body) {
   const answer = await fetch("/api" + path, {
     method,
     headers: body ? { "Content-Type": "application/json" } : {},
@@ -9,126 +11,62 @@ async function ask(method, path, body) {
   });
   if (answer.status === 204) return null;
   const value = await answer.json();
-  if (!answer.ok) throw new Error(value.detail || "The simulation answered " + answer.status + ".");
+  if (!answer.ok) throw new Error(value.detail || `The simulation answered ${answer.status}.`);
   return value;
 }
 
-// attempt shows what went wrong instead of losing it.
-async function attempt(f) {
-  $("error").textContent = "";
+export function failed(error) {
+  $("error").textContent = error instanceof TypeError ? "The simulation does not answer. Is it still running?" : error.message;
+}
+
+// attempt shows what went wrong instead of losing it, and tells whether it went
+// well.
+export async function attempt(f) {
   try {
-    return await f();
-  } catch (e) {
-    $("error").textContent = e.message;
+    await f();
+    $("error").textContent = "";
+    return true;
+  } catch (error) {
+    failed(error);
+    return false;
   }
 }
 
-function choose(select, places) {
-  select.replaceChildren(...places.map((p) => new Option(p.name, p.id)));
+export const pause = (ms) => new Promise((wake) => setTimeout(wake, ms));
+
+// element makes an element that says text.
+export function element(name, text, data = {}) {
+  const made = document.createElement(name);
+  made.textContent = text;
+  Object.assign(made.dataset, data);
+  return made;
 }
 
-function talk(list, messages) {
-  list.replaceChildren(...messages.map((m) => {
-    const line = document.createElement("li");
-    line.className = m.from + (m.private ? " private" : "");
-    line.textContent = (m.name || m.from) + (m.private ? " (for agents only)" : "") + ": " + m.text;
-    return line;
-  }));
-}
-
-let chat = "";
-
-async function follow(id) {
-  let has = 0, status = "";
-  while (chat === id) {
-    try {
-      const now = await ask("GET", `/chats/${id}?has=${has}&status=${encodeURIComponent(status)}`);
-      has = now.messages.length;
-      status = now.status;
-      talk($("chat"), now.messages);
-      $("chat-state").textContent = "The conversation is " + status + ".";
-      $("say").hidden = status === "Closed" || status === "Wrap-up";
-      if (status === "Closed") return;
-    } catch (e) {
-      $("error").textContent = e.message;
-      return;
-    }
+// lines shows a list of texts, where it has changed.
+export function lines(list, texts) {
+  if ([...list.children].map((c) => c.textContent).join("\n") !== texts.join("\n")) {
+    list.replaceChildren(...texts.map((t) => element("li", t)));
   }
 }
 
-$("start").addEventListener("submit", (e) => {
-  e.preventDefault();
-  attempt(async () => {
-    const made = await ask("POST", "/chats", { app_id: $("widget").value, name: $("name").value });
-    chat = made.id;
-    follow(chat);
-    $("text").focus();
-  });
-});
-
-$("say").addEventListener("submit", (e) => {
-  e.preventDefault();
-  attempt(async () => {
-    await ask("POST", `/chats/${chat}/messages`, { text: $("text").value });
-    $("text").value = "";
-  });
-});
-
-$("leave").addEventListener("click", () => attempt(() => ask("POST", `/chats/${chat}/leave`, {})));
-
-let shown = "";
-
-async function desk() {
-  const person = $("person").value;
-  const { conversations } = await ask("GET", `/desks/${person}`);
-  if (!conversations.some((c) => c.id === shown)) shown = conversations.length > 0 ? conversations[0].id : "";
-  $("work").replaceChildren(...conversations.map((c) => {
-    const line = document.createElement("li");
-    const button = document.createElement("button");
-    button.textContent = `${c.queue}: ${c.offered ? "offered" : c.status}`;
-    button.addEventListener("click", () => { shown = c.id; });
-    line.append(button);
-    return line;
-  }));
-  $("open").hidden = shown === "";
-  if (shown === "") return;
-  const c = await ask("GET", `/desks/${person}/${shown}`);
-  const offered = c.status === "Open";
-  $("desk-state").textContent = `Queue ${c.queue}, ${c.status}.`;
-  $("accept").disabled = $("decline").disabled = !offered;
-  $("end").disabled = c.status !== "Active";
-  $("close").disabled = c.status !== "Wrap-up";
-  $("answer").hidden = c.status !== "Active";
-  $("context").replaceChildren(...Object.entries(c.context).sort().flatMap(([name, value]) => {
-    const term = document.createElement("dt"), what = document.createElement("dd");
-    term.textContent = name;
-    what.textContent = String(value);
-    return [term, what];
-  }));
-  talk($("transcript"), c.messages);
+// talk adds what was said since the last time, so that a screen reader reads
+// nothing twice.
+export function talk(list, messages) {
+  const atEnd = list.scrollHeight - list.scrollTop - list.clientHeight < 40;
+  for (const m of messages.slice(list.children.length)) list.append(line(m));
+  if (atEnd) list.scrollTop = list.scrollHeight;
 }
 
-const order = (name, body) => attempt(async () => {
-  await ask("POST", `/desks/${$("person").value}/${shown}/${name}`, body || {});
-  await desk();
-});
-
-for (const name of ["accept", "decline", "end", "close"]) $(name).addEventListener("click", () => order(name));
-
-$("answer").addEventListener("submit", (e) => {
-  e.preventDefault();
-  order("say", { text: $("reply").value });
-  $("reply").value = "";
-});
-
-const places = await ask("GET", "/places");
-choose($("widget"), places.widgets);
-choose($("person"), places.people);
-for (;;) {
-  try {
-    await desk();
-  } catch (e) {
-    $("error").textContent = e.message;
-  }
-  await new Promise((wake) => setTimeout(wake, 700));
+function line(m) {
+  const said = element("li", "", { from: m.from });
+  if (m.private) said.dataset.private = "true";
+  const at = element("time", new Date(m.at).toLocaleTimeString([], { hour: "2-digit", minute: "2-digit" }));
+  at.dateTime = m.at;
+  const who = element("span", (m.name || m.from) + (m.private ? ", for human agents only" : ""));
+  who.className = "who";
+  const what = element("span", m.text);
+  what.className = "text";
+  said.append(at, who, what);
+  for (const a of m.attachments || []) said.append(element("span", ` [${a.name || a.contentType || "attachment"}]`));
+  return said;
 }
