@@ -145,6 +145,14 @@ type TranscriptMissing struct {
 	Code   string `json:"code"`
 }
 
+// ContextRead says that somebody followed a link to the context of an
+// escalation. Who that was is not known: whoever has the link may read.
+type ContextRead struct {
+	Number int       `json:"number"`
+	Until  time.Time `json:"until"` // when the link ends
+	Ref    string    `json:"ref"`   // drawn at random for this one reading
+}
+
 // ContextErased says that the key of everything private in the conversation so
 // far is destroyed.
 type ContextErased struct {
@@ -181,6 +189,9 @@ func (*TranscriptStored) FactType() string { return "TranscriptStored" }
 
 // FactType implements Fact.
 func (*TranscriptMissing) FactType() string { return "TranscriptMissing" }
+
+// FactType implements Fact.
+func (*ContextRead) FactType() string { return "ContextRead" }
 
 // FactType implements Fact.
 func (*ContextErased) FactType() string { return "ContextErased" }

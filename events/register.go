@@ -34,6 +34,7 @@ func Register() *Codec {
 		first(func() Fact { return new(TranscriptStored) }),
 		first(func() Fact { return new(TranscriptMissing) }),
 		first(func() Fact { return new(ContextErased) }),
+		first(func() Fact { return new(ContextRead) }),
 		first(func() Fact { return new(EscalationQueued) }),
 		first(func() Fact { return new(RouteConfirmed) }),
 		first(func() Fact { return new(RouteOverruled) }),

@@ -87,6 +87,16 @@ type Erase struct {
 	Reason string
 }
 
+// Read records that the context of an escalation is shown to whoever has a link
+// to it. Its fault is escalation-not-found.
+type Read struct {
+	To
+	Fact events.ContextRead
+}
+
+// CommandType implements eventhorizon's Command.
+func (Read) CommandType() eh.CommandType { return "Read" }
+
 // CommandType implements eventhorizon's Command.
 func (Raise) CommandType() eh.CommandType { return "Raise" }
 

@@ -55,6 +55,8 @@ type State struct {
 	Erasures int          `json:"erasures,omitempty"`
 	// Sealed says that something may have been sealed since the last erasure.
 	Sealed bool `json:"sealed,omitempty"`
+	// Read is the ref of the last reading by a link.
+	Read string `json:"read,omitempty"`
 	// Relay is nil where Handoff does not stand in the conversation's way.
 	Relay *relay.State `json:"relay,omitempty"`
 }
@@ -161,6 +163,8 @@ func evolve(s State, f events.Fact) State {
 		s = s.settled(f.Number)
 	case *events.TranscriptMissing:
 		s = s.settled(f.Number)
+	case *events.ContextRead:
+		s.Read = f.Ref
 	case *events.ContextErased:
 		s = s.erased(f.Generation)
 	}

@@ -30,6 +30,8 @@ func decide(s State, cmd eh.Command) ([]events.Fact, error) {
 		return settleTranscript(s, c.Fact.Number, &c.Fact)
 	case Erase:
 		return erase(s, c)
+	case Read:
+		return read(s, c)
 	case Observe:
 		return observe(s, c)
 	default:
@@ -166,4 +168,15 @@ func erase(s State, c Erase) ([]events.Fact, error) {
 		return nil, nil
 	}
 	return []events.Fact{&events.ContextErased{Generation: s.Erasures, Reason: c.Reason}}, nil
+}
+
+// read records a reading once.
+func read(s State, c Read) ([]events.Fact, error) {
+	switch {
+	case c.Fact.Number < 1 || c.Fact.Number > s.Last.Number:
+		return nil, fault.New(fault.NotFound, "escalation-not-found", "There is no such escalation.")
+	case s.Read == c.Fact.Ref:
+		return nil, nil
+	}
+	return []events.Fact{&c.Fact}, nil
 }

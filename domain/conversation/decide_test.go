@@ -204,3 +204,18 @@ func TestCommandsAreAddressed(t *testing.T) {
 		}
 	}
 }
+
+func TestRead(t *testing.T) {
+	t.Parallel()
+	reading := func(number int, ref string) conversation.Read {
+		return conversation.Read{Fact: events.ContextRead{Number: number, Ref: ref, Until: at(60)}}
+	}
+	read := &events.ContextRead{Number: 1, Ref: "r1", Until: at(60)}
+	raised := raise("q1", "f1").Fact
+	raised.Number = 1
+	scenario.Run(t, conversation.Decider, map[string]scenario.Case{
+		"each reading is a fact":             {Given: []events.Fact{&raised, read}, When: reading(1, "r2"), Then: []events.Fact{&events.ContextRead{Number: 1, Ref: "r2", Until: at(60)}}},
+		"the same reading is one":            {Given: []events.Fact{&raised, read}, When: reading(1, "r1"), Nothing: true},
+		"there is nothing to read elsewhere": {Given: []events.Fact{&raised}, When: reading(2, "r1"), Fault: "escalation-not-found"},
+	})
+}

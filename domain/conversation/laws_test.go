@@ -94,7 +94,7 @@ var (
 // come often, or nothing else would.
 func command(t *rapid.T, s conversation.State) eh.Command {
 	number := s.Last.Number - rapid.SampledFrom([]int{0, 0, 0, 1, 2, 9, -1}).Draw(t, "back")
-	switch rapid.IntRange(0, 15).Draw(t, "command") {
+	switch rapid.IntRange(0, 16).Draw(t, "command") {
 	case 0, 1, 2, 3:
 		return anyRaise(t)
 	case 4:
@@ -111,7 +111,9 @@ func command(t *rapid.T, s conversation.State) eh.Command {
 		return conversation.StoreTranscript{Fact: events.TranscriptStored{Number: number, Transcript: &events.Transcript{URL: scenario.Private}}}
 	case 12:
 		return conversation.MissTranscript{Fact: events.TranscriptMissing{Number: number, Code: "timeout"}}
-	case 13, 14:
+	case 13:
+		return conversation.Read{Fact: events.ContextRead{Number: number, Ref: prints.Draw(t, "reading"), Until: at(minutes.Draw(t, "until"))}}
+	case 14, 15:
 		return anyObservation(t, number)
 	}
 	return conversation.Erase{Reason: codes.Draw(t, "reason")}

@@ -1,6 +1,8 @@
 package directory
 
 import (
+	"time"
+
 	"github.com/google/uuid"
 	"zombiezen.com/go/sqlite"
 
@@ -8,12 +10,15 @@ import (
 	"handoff/domain/conversation"
 	"handoff/domain/delivery"
 	"handoff/domain/publication"
+	"handoff/domain/relay"
 	"handoff/events"
 )
 
 const (
 	raise = `INSERT INTO escalations (pos, tenant, stream, number, version, home, connection, status, open, reason, topic, language, channel, raised_at, deadline)
 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?6, 'raised', 1, ?7, ?8, ?9, ?10, ?11, ?12) ON CONFLICT DO NOTHING`
+	rest  = `INSERT INTO relays (stream, look_at) VALUES (?1, ?2) ON CONFLICT (stream) DO UPDATE SET look_at = ?2`
+	leave = `DELETE FROM relays WHERE stream = ?1`
 	meet  = `INSERT INTO customers (tenant, ref, stream) VALUES (?1, ?2, ?3) ON CONFLICT DO NOTHING`
 	route = `UPDATE escalations SET status = CASE WHEN ?9 OR status = 'raised' THEN 'routed' ELSE status END,
 	queue = ?3, queue_name = ?4, hub_queue = ?5, rule = ?6, fallback = ?7, priority = ?8 WHERE stream = ?1 AND number = ?2`
@@ -51,6 +56,9 @@ func Apply(conn *sqlite.Conn, r events.Record, f events.Fact) error {
 // escalation; a test holds the two together.
 func applyConversation(conn *sqlite.Conn, r events.Record, f events.Fact) error {
 	stream := r.Stream[:]
+	if at, says := relay.LookAt(f); says {
+		return applyRelay(conn, r, f, at)
+	}
 	switch f := f.(type) {
 	case *events.EscalationRaised:
 		return applyRaised(conn, r, f)
@@ -72,6 +80,19 @@ func applyConversation(conn *sqlite.Conn, r events.Record, f events.Fact) error 
 		return query(conn, eraseAll, []any{stream}, nil)
 	}
 	return nil
+}
+
+// applyRelay notes when a relay is to be looked at; zero: never again.
+func applyRelay(conn *sqlite.Conn, r events.Record, f events.Fact, at time.Time) error {
+	if started, ok := f.(*events.RelayStarted); ok {
+		if err := refer(conn, r, started.CustomerRefs); err != nil {
+			return err
+		}
+	}
+	if at.IsZero() {
+		return query(conn, leave, []any{r.Stream[:]}, nil)
+	}
+	return query(conn, rest, []any{r.Stream[:], at.UnixNano()}, nil)
 }
 
 func applyRaised(conn *sqlite.Conn, r events.Record, f *events.EscalationRaised) error {

@@ -22,7 +22,7 @@ import (
 const Name = "directory"
 
 // version grows when the tables do, or what is written to them.
-const version = 2
+const version = 3
 
 // Directory answers from the lists in a file that was opened with Schema. It is
 // safe for concurrent use and has nothing to close.
@@ -44,6 +44,7 @@ func (d *Directory) Projection() subscription.Projection {
 			"ConnectionRequested", "AppRegistered", "ChannelEnabled", "ConnectionReady", "Disconnected", "BotPublished", "BotUnpublished",
 			"EscalationRaised", "EscalationContextAdded", "EscalationRouted", "EscalationDeadlineSet", "EscalationAccepted",
 			"EscalationCompleted", "EscalationFailed", "EscalationExpired", "ContextErased",
+			"RelayStarted", "BotConversationOpened", "MessagesTaken", "MessageRelayed", "RelayRested", "RelayEnded",
 			"DeliveryAttempted", "Delivered", "DeliveryParked", "DeliveryResent",
 		},
 	}

@@ -51,6 +51,11 @@ CREATE TABLE IF NOT EXISTS customers (
 	stream BLOB NOT NULL,
 	PRIMARY KEY (tenant, ref, stream)
 ) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS relays (
+	stream  BLOB PRIMARY KEY,
+	look_at INTEGER NOT NULL
+) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS relays_due ON relays (look_at);
 CREATE TABLE IF NOT EXISTS connections (
 	tenant       TEXT NOT NULL,
 	id           TEXT NOT NULL,
@@ -86,6 +91,7 @@ CREATE INDEX IF NOT EXISTS deliveries_about ON deliveries (subject, version);
 const drop = `
 DROP TABLE IF EXISTS escalations;
 DROP TABLE IF EXISTS customers;
+DROP TABLE IF EXISTS relays;
 DROP TABLE IF EXISTS connections;
 DROP TABLE IF EXISTS deliveries;
 `

@@ -17,6 +17,7 @@ const (
 WHERE tenant = ?1 AND connection = ?2 AND open = 1 AND pos > ?3 ORDER BY pos LIMIT ?4`
 	selectDue = `SELECT tenant, stream, number, deadline FROM escalations INDEXED BY escalations_due
 WHERE open = 1 ORDER BY deadline LIMIT ?1`
+	selectRelays     = `SELECT stream, look_at FROM relays INDEXED BY relays_due ORDER BY look_at LIMIT ?1`
 	selectByCustomer = `SELECT stream FROM customers WHERE tenant = ?1 AND ref = ?2`
 )
 
@@ -86,6 +87,28 @@ func (d *Directory) Due(ctx context.Context, now time.Time, limit int) (due []Du
 		}
 	}
 	return all, time.Time{}, nil
+}
+
+// Relay is a relayed conversation that is to be looked at.
+type Relay struct {
+	Stream events.StreamID
+	LookAt time.Time
+}
+
+// Relays returns at most limit relays of all tenants that are to be looked at,
+// the earliest first, whether or not their time has come.
+func (d *Directory) Relays(ctx context.Context, limit int) (all []Relay, err error) {
+	err = d.db.Read(ctx, func(conn *sqlite.Conn) error {
+		return query(conn, selectRelays, []any{limit}, func(s *sqlite.Stmt) {
+			r := Relay{LookAt: sqlitedb.Instant(s.ColumnInt64(1))}
+			s.ColumnBytes(0, r.Stream[:])
+			all = append(all, r)
+		})
+	})
+	if err != nil {
+		return nil, fmt.Errorf("list relays: %w", err)
+	}
+	return all, nil
 }
 
 // ByCustomer returns the conversations of a tenant with the customer of whom a

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"handoff/domain/fault"
+	"handoff/domain/geography"
 	"handoff/infra/safehttp"
 )
 
@@ -30,6 +31,14 @@ type Settings struct {
 	MaxConcurrent int
 	Lifetime      time.Duration // of an open escalation
 	Drain         time.Duration // after a disconnect
+
+	// Geography is where the log is; Unknown: connections have to say.
+	Geography geography.Geography
+	// RelayNotice is what a customer is told when the bot can't go on.
+	RelayNotice string
+	// Simulation is the control host of a fake of Microsoft's cloud; empty: the
+	// real one is used.
+	Simulation string
 
 	DeliveryTimeout     time.Duration
 	DeliveryTotal       int

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"handoff/domain/fault"
+	"handoff/domain/geography"
 	"handoff/infra/safehttp"
 	"handoff/infra/settings"
 )
@@ -40,6 +41,7 @@ func TestDefaultsAreSafe(t *testing.T) {
 		DataDir: filepath.FromSlash("/home/ada/.local/share/handoff"), KeyFile: filepath.FromSlash("/home/ada/.config/handoff/master.key"),
 		Listen: "127.0.0.1:8480", Tenant: "default", MaxBody: 1 << 20, MaxConcurrent: 1024, Lifetime: 24 * time.Hour, Drain: time.Hour,
 		DeliveryTimeout: 15 * time.Second, DeliveryTotal: 128, DeliveryPerEndpoint: 64, LogFormat: "text",
+		RelayNotice: settings.DefaultNotice,
 	}
 	if got := load(t, map[string]string{"HANDOFF_LISTEN": "", "HANDOFF_URL": ""}); !reflect.DeepEqual(got, want) {
 		t.Errorf("settings = %+v\nwant %+v", got, want)
@@ -57,11 +59,13 @@ func samples(t *testing.T) (values map[string]string, want settings.Settings) {
 		"HANDOFF_DATA_DIR": "/srv/handoff", "HANDOFF_KEY_FILE": "/etc/handoff/key", "HANDOFF_LISTEN": ":80", "HANDOFF_PUBLIC_URL": "https://h.example/x/",
 		"HANDOFF_TENANT": "acme", "HANDOFF_ALLOW_PRIVATE": "10.0.0.0/8", "HANDOFF_MAX_BODY": "2MiB", "HANDOFF_MAX_CONCURRENT": "12", "HANDOFF_ESCALATION_LIFETIME": "7d",
 		"HANDOFF_DRAIN": "90m", "HANDOFF_DELIVERY_TIMEOUT": "5s", "HANDOFF_DELIVERY_TOTAL": "16", "HANDOFF_DELIVERY_PER_ENDPOINT": "8",
+		"HANDOFF_GEOGRAPHY": "Europe", "HANDOFF_RELAY_NOTICE": "One moment.", "HANDOFF_MICROSOFT_SIMULATION": "http://127.0.0.1:9410/",
 		"HANDOFF_LOG_LEVEL": "Debug", "HANDOFF_LOG_FORMAT": "json", "HANDOFF_URL": "http://127.0.0.1:8480/", "HANDOFF_API_KEY": "hk_1_secret",
 	}
 	return values, settings.Settings{
 		DataDir: filepath.FromSlash("/srv/handoff"), KeyFile: filepath.FromSlash("/etc/handoff/key"), Listen: ":80", PublicURL: "https://h.example/x",
 		Tenant: "acme", Allow: allow, MaxBody: 2 << 20, MaxConcurrent: 12, Lifetime: 7 * 24 * time.Hour, Drain: 90 * time.Minute, DeliveryTimeout: 5 * time.Second,
+		Geography: geography.Europe, RelayNotice: "One moment.", Simulation: "http://127.0.0.1:9410",
 		DeliveryTotal: 16, DeliveryPerEndpoint: 8, LogLevel: slog.LevelDebug, LogFormat: "json", URL: "http://127.0.0.1:8480", APIKey: "hk_1_secret",
 	}
 }
@@ -71,6 +75,13 @@ func TestEverySettingIsRead(t *testing.T) {
 	values, want := samples(t)
 	if got := load(t, values); !reflect.DeepEqual(got, want) {
 		t.Errorf("settings = %#v\nwant %#v", got, want)
+	}
+}
+
+func TestACustomerMayBeToldNothing(t *testing.T) {
+	t.Parallel()
+	if s := load(t, map[string]string{"HANDOFF_RELAY_NOTICE": "-"}); s.RelayNotice != "" {
+		t.Errorf("notice = %q, want none", s.RelayNotice)
 	}
 }
 
@@ -133,6 +144,9 @@ func TestWhatIsWrongIsNamed(t *testing.T) {
 		"a size with a wrong unit":   {"HANDOFF_MAX_BODY", "1MB", "512KiB or 1MiB"},
 		"a size out of range":        {"HANDOFF_MAX_BODY", "4GiB", "use 1KiB to 64MiB"},
 		"a negative size":            {"HANDOFF_MAX_BODY", "-1", "is no size"},
+		"a place that is none":       {"HANDOFF_GEOGRAPHY", "Atlantis", "north-america"},
+		"a notice that is too long":  {"HANDOFF_RELAY_NOTICE", strings.Repeat("x", 1001), "at most 1000"},
+		"a simulation that is none":  {"HANDOFF_MICROSOFT_SIMULATION", "localhost", "is not the URL of a server"},
 		"a time without a unit":      {"HANDOFF_ESCALATION_LIFETIME", "24", "15s, 90m, 24h or 7d"},
 		"a time out of range":        {"HANDOFF_DRAIN", "100d", "use 1s to 90d"},
 		"a time-out out of range":    {"HANDOFF_DELIVERY_TIMEOUT", "1h", "use 1s to 50s"},
@@ -184,6 +198,7 @@ func TestALambdaReadsWhatIsShared(t *testing.T) {
 	want := load(t, nil)
 	want.DataDir, want.KeyFile = "", ""
 	want.PublicURL, want.Tenant, want.Allow, want.MaxBody = all.PublicURL, all.Tenant, all.Allow, all.MaxBody
+	want.Geography, want.RelayNotice, want.Simulation = all.Geography, all.RelayNotice, all.Simulation
 	want.Lifetime, want.Drain, want.DeliveryTimeout, want.LogLevel = all.Lifetime, all.Drain, all.DeliveryTimeout, all.LogLevel
 	if !reflect.DeepEqual(got, want) {
 		t.Errorf("settings = %#v\nwant %#v", got, want)

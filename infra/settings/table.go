@@ -14,15 +14,23 @@ import (
 
 	"handoff/domain/connection"
 	"handoff/domain/fault"
+	"handoff/domain/geography"
 	"handoff/infra/safehttp"
 )
 
 const folder = "handoff" // in the user's directories
 
+// DefaultNotice is what customers are told unless another notice is set.
+const DefaultNotice = "I'm passing you on to a colleague."
+
+// maxNotice is far below what a message of the hub may have.
+const maxNotice = 1_000
+
 func defaults(home Home) Settings {
 	s := Settings{
 		Listen: "127.0.0.1:8480", Tenant: "default", MaxBody: 1 << 20, MaxConcurrent: 1024, Lifetime: 24 * time.Hour, Drain: time.Hour,
 		DeliveryTimeout: 15 * time.Second, DeliveryTotal: 128, DeliveryPerEndpoint: 64, LogLevel: slog.LevelInfo, LogFormat: FormatText,
+		RelayNotice: DefaultNotice,
 	}
 	if home.Data != "" {
 		s.DataDir = filepath.Join(home.Data, folder)
@@ -111,6 +119,12 @@ func definitions() []definition {
 		define("max-concurrent", "1024", "Requests that are worked on at once; one more is told to come back.", count(func(s *Settings) *int { return &s.MaxConcurrent }, 1<<20)),
 		define("escalation-lifetime", "24h", "How long an escalation may stay open before it expires.", span(func(s *Settings) *time.Duration { return &s.Lifetime }, time.Second, 90*day)).onAWS(),
 		define("drain", "1h", "How long open escalations may still finish after a disconnect that says nothing of it.", span(func(s *Settings) *time.Duration { return &s.Drain }, time.Second, 90*day)).onAWS(),
+		define("geography", "that each connection names", "Where the data directory or the stack is, such as Europe; a bot or hub elsewhere is refused.", setGeography).onAWS(),
+		define("relay-notice", DefaultNotice, "What a customer is told when the bot can't go on and human agents are asked; - for nothing.", setNotice).onAWS(),
+		define("microsoft-simulation", "the real services", "Control address of handoff simulate microsoft, to use that in place of Microsoft's services.", func(s *Settings, v string) (err error) {
+			s.Simulation, err = parseURL(v)
+			return err
+		}).onAWS(),
 		define("delivery-timeout", "15s", "How long one attempt to deliver may take.", span(func(s *Settings) *time.Duration { return &s.DeliveryTimeout }, time.Second, 50*time.Second)).onAWS(),
 		define("delivery-total", "128", "Attempts to deliver that are under way at once.", count(func(s *Settings) *int { return &s.DeliveryTotal }, 4096)),
 		define("delivery-per-endpoint", "64", "Attempts of those that go to one endpoint, at most all of them.", count(func(s *Settings) *int { return &s.DeliveryPerEndpoint }, 4096)),
@@ -167,6 +181,32 @@ func setPublicURL(s *Settings, v string) (err error) {
 func setURL(s *Settings, v string) (err error) {
 	s.URL, err = parseURL(v)
 	return err
+}
+
+func setGeography(s *Settings, v string) error {
+	s.Geography = geography.Parse(v)
+	if s.Geography == geography.Unknown {
+		return fmt.Errorf("%q is no geography; use one of %s", v, names(geography.All()))
+	}
+	return nil
+}
+
+func names(all []geography.Geography) string {
+	written := make([]string, len(all))
+	for i, g := range all {
+		written[i] = string(g)
+	}
+	return strings.Join(written, ", ")
+}
+
+func setNotice(s *Settings, v string) error {
+	if len(v) > maxNotice {
+		return fmt.Errorf("it has %d bytes; use at most %d", len(v), maxNotice)
+	}
+	if s.RelayNotice = v; v == "-" {
+		s.RelayNotice = ""
+	}
+	return nil
 }
 
 func parseURL(v string) (string, error) {

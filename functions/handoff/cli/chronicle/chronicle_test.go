@@ -59,7 +59,7 @@ func kindOf(factType string) events.Kind {
 	switch {
 	case strings.HasPrefix(factType, "Deliver"):
 		return events.KindDelivery
-	case strings.HasPrefix(factType, "Escalation"), strings.HasPrefix(factType, "Transcript"), factType == "ContextErased", ofARelay(factType):
+	case strings.HasPrefix(factType, "Escalation"), strings.HasPrefix(factType, "Transcript"), strings.HasPrefix(factType, "Context"), ofARelay(factType):
 		return events.KindConversation
 	case factType == "Reserved" || factType == "Released":
 		return events.KindReservation

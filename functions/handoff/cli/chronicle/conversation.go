@@ -30,6 +30,8 @@ func numberOf(f events.Fact) int {
 		return f.Number
 	case *events.TranscriptMissing:
 		return f.Number
+	case *events.ContextRead:
+		return f.Number
 	case *events.EscalationQueued:
 		return f.Number
 	case *events.RouteConfirmed:
@@ -69,6 +71,8 @@ func (t *Teller) conversation(f events.Fact) string {
 		return "has its transcript: " + number(f.Messages, "message")
 	case *events.TranscriptMissing:
 		return "goes without its transcript: " + f.Code
+	case *events.ContextRead:
+		return "had its context read by the link that ends at " + t.time(f.Until)
 	case *events.ContextErased:
 		return "erased: everything private up to here is unreadable for ever" + because(f.Reason)
 	}
