@@ -153,13 +153,14 @@ func TestReferencesAreThereBeforeTheirCommit(t *testing.T) {
 	c := eventlog.Commit{Stream: stream('a'), Tenant: "default", ID: "one", Facts: []events.Record{
 		head("EscalationRaised", &events.EscalationRaised{CustomerRefs: []string{"r1", "r2"}}),
 		head("EscalationContextAdded", &events.EscalationContextAdded{CustomerRefs: []string{"r3"}}),
+		head("RelayStarted", &events.RelayStarted{CustomerRefs: []string{"r4"}}),
 		head("EscalationAccepted", &events.EscalationAccepted{}),
 	}}
 	eventlog.ChainCommit(&c)
 	if _, err := feedindex.WithRefs(refusing{x.log.Log}, x.index, x.codec).Append(t.Context(), c); !errors.Is(err, errBroken) {
 		t.Fatalf("Append = %v", err)
 	}
-	for _, ref := range []string{"r1", "r2", "r3"} {
+	for _, ref := range []string{"r1", "r2", "r3", "r4"} {
 		if ids, err := x.index.ByCustomer(t.Context(), "default", ref); err != nil || len(ids) != 1 || ids[0] != c.Stream {
 			t.Errorf("ByCustomer(%s) = %v, %v", ref, ids, err)
 		}

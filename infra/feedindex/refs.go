@@ -55,7 +55,7 @@ func (l *Referred) Refer(ctx context.Context, c eventlog.Commit) error {
 func (l *Referred) refs(c eventlog.Commit) (refs []string, err error) {
 	for i := range c.Facts {
 		r := &c.Facts[i]
-		if r.Type != "EscalationRaised" && r.Type != "EscalationContextAdded" {
+		if !refers(r.Type) {
 			continue
 		}
 		f, err := l.codec.Decode(r.Type, r.Schema, r.Clear)
@@ -67,12 +67,19 @@ func (l *Referred) refs(c eventlog.Commit) (refs []string, err error) {
 	return refs, nil
 }
 
+// refers reports whether facts of a type may say whose conversation it is.
+func refers(typ string) bool {
+	return typ == "EscalationRaised" || typ == "EscalationContextAdded" || typ == "RelayStarted"
+}
+
 // CustomerRefs returns the references in a fact.
 func CustomerRefs(f events.Fact) []string {
 	switch f := f.(type) {
 	case *events.EscalationRaised:
 		return f.CustomerRefs
 	case *events.EscalationContextAdded:
+		return f.CustomerRefs
+	case *events.RelayStarted:
 		return f.CustomerRefs
 	}
 	return nil

@@ -244,10 +244,11 @@ func TestConversationsOfACustomer(t *testing.T) {
 	h, names := furnish(t)
 	later := &events.EscalationContextAdded{Number: 1, CustomerRefs: []string{"ref-9"}}
 	h.talk(t, "bot-1", stream(2), later, &events.ContextErased{})
+	h.talk(t, "bot-1", stream(6), &events.RelayStarted{Session: 1, CustomerRefs: []string{"ref-9"}}) // which never escalated
 	if err := h.refs.Refer(t.Context(), h.unstored(stream(4), "ref-9")); err != nil {
 		t.Fatal(err)
 	}
-	for ref, want := range map[string][]events.StreamID{"ref-9": {stream(2), stream(3)}, "ref-0": nil} {
+	for ref, want := range map[string][]events.StreamID{"ref-9": {stream(2), stream(3), stream(6)}, "ref-0": nil} {
 		got, err := h.ByCustomer(t.Context(), "default", ref)
 		order := func(a, b events.StreamID) int { return strings.Compare(a.String(), b.String()) }
 		slices.SortFunc(got, order)
