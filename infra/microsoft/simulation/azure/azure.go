@@ -53,7 +53,7 @@ func New(d *tenants.Directory, bots ...Bot) *Manager {
 	for _, b := range bots {
 		made := &bot{b, uuid.NewString(), make(map[string]wire.Object)}
 		for _, name := range b.Channels {
-			made.channels[name] = wire.Object{"isEnabled": true}
+			made.channels[name] = initial(name)
 		}
 		m.bots = append(m.bots, made)
 	}
@@ -88,7 +88,7 @@ func (m *Manager) SetEndpoint(application, endpoint string) {
 
 func (b *bot) enabled() (names []string) {
 	for name, properties := range b.channels {
-		if properties["isEnabled"] == true {
+		if properties["isEnabled"] != false {
 			names = append(names, name)
 		}
 	}
@@ -128,12 +128,13 @@ func keys(m map[string]wire.Object) func(func(string) bool) {
 }
 
 func (b *bot) channel(name string) wire.Object {
+	properties := wire.Object{"channelName": name, "location": "global", "provisioningState": "Succeeded"}
+	if settings := b.channels[name]; settings != nil {
+		properties["properties"] = settings
+	}
 	return wire.Object{
 		"id": b.id() + "/channels/" + name, "name": b.Name + "/" + name, "type": "Microsoft.BotService/botServices/channels",
-		"location": "global", "etag": `W/"` + b.etag + `"`, "zones": []any{}, "tags": wire.Object{},
-		"properties": wire.Object{
-			"channelName": name, "location": "global", "provisioningState": "Succeeded", "properties": b.channels[name],
-		},
+		"location": "global", "etag": `W/"` + b.etag + `"`, "zones": []any{}, "tags": wire.Object{}, "properties": properties,
 	}
 }
 

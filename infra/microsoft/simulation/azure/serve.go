@@ -165,7 +165,7 @@ func (a *asked) putChannel(name string, there bool) error {
 		return wire.Coded(err, "InvalidChannelData")
 	}
 	if settings == nil {
-		settings = wire.Object{"isEnabled": true}
+		settings = initial(name)
 	}
 	a.channels[name] = clone(settings)
 	a.etag = uuid.NewString()
@@ -173,14 +173,33 @@ func (a *asked) putChannel(name string, there bool) error {
 	return nil
 }
 
+// initial returns the settings of a channel that was turned on and no more.
+// Omnichannel has none, and channels of sites are on where they are there.
+func initial(name string) wire.Object {
+	switch name {
+	case "Omnichannel":
+		return nil
+	case "WebChatChannel", "DirectLineChannel":
+		return wire.Object{"sites": []any{}}
+	}
+	return wire.Object{"isEnabled": true}
+}
+
 func channelFields(name string) wire.Fields {
-	if name != "MsTeamsChannel" {
-		return wire.Fields{"isEnabled": wire.Boolean, "sites": wire.List}
+	switch name {
+	case "Omnichannel":
+		return wire.Fields{}
+	case "WebChatChannel":
+		return wire.Fields{"sites": wire.List, "webChatEmbedCode": wire.Text}
+	case "DirectLineChannel":
+		return wire.Fields{"sites": wire.List, "DirectLineEmbedCode": wire.Text}
+	case "MsTeamsChannel":
+		return wire.Fields{
+			"isEnabled": wire.Boolean, "acceptedTerms": wire.Boolean, "enableCalling": wire.Boolean, "callingWebhook": wire.Text,
+			"deploymentEnvironment": wire.Text, "incomingCallRoute": wire.Text,
+		}
 	}
-	return wire.Fields{
-		"isEnabled": wire.Boolean, "acceptedTerms": wire.Boolean, "enableCalling": wire.Boolean, "callingWebhook": wire.Text,
-		"deploymentEnvironment": wire.Text, "incomingCallRoute": wire.Text,
-	}
+	return wire.Fields{"isEnabled": wire.Boolean}
 }
 
 func required(name string) []string {
