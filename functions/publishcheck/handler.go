@@ -32,17 +32,19 @@ const DefaultEvery = 15 * time.Minute
 // workers is how many organisations are asked side by side.
 const workers = 8
 
-// Ref names a connection.
-type Ref struct {
-	Tenant, Connection string
-	Stream             events.StreamID
-}
+// lateness is how far back a round makes up for rounds that were left out. What
+// was due before that waits for its next turn, so that whoever comes back after
+// a long absence does not look at everything at once.
+const lateness = 5 * time.Minute
+
+// mark is where it is kept up to when rounds went.
+const mark = "publishcheck"
 
 // Connections lists what there is to look at.
 type Connections interface {
 	// Connections yields the connections of every tenant in any order, those
 	// that are ready at least.
-	Connections(ctx context.Context) iter.Seq2[Ref, error]
+	Connections(ctx context.Context) iter.Seq2[connection.Ref, error]
 }
 
 // Bots looks at bots.
@@ -50,6 +52,13 @@ type Bots interface {
 	// PublishState looks once. What it can't find out is Unknown and has an
 	// error, a fault with RetryAfter where the service named a time.
 	PublishState(ctx context.Context, c connection.State) (publication.Finding, error)
+}
+
+// Marks remember up to when rounds went.
+type Marks interface {
+	// Mark returns the mark with a name; zero if there is none.
+	Mark(ctx context.Context, name string) (time.Time, error)
+	SetMark(ctx context.Context, name string, at time.Time) error
 }
 
 // Handler looks at bots. Its zero value lacks the interfaces; Every and Log may
@@ -61,12 +70,33 @@ type Handler struct {
 	Ledger      *eventlog.Ledger
 	Connections Connections
 	Bots        Bots
+	Marks       Marks // of Round
 	Now         func() time.Time
 	Every       time.Duration // 0 means DefaultEvery
 	Log         *slog.Logger  // nil: nothing is logged
 
 	mu     sync.Mutex
 	paused map[string]time.Time // organisations, and until when
+}
+
+// Round looks at the connections that came due since the last round. It is
+// called every minute or so, by one at a time.
+func (h *Handler) Round(ctx context.Context) error {
+	now := h.Now()
+	last, err := h.Marks.Mark(ctx, mark)
+	if err != nil {
+		return fmt.Errorf("check what is published: %w", err)
+	}
+	if earliest := now.Add(-lateness); last.Before(earliest) {
+		last = earliest
+	}
+	if err := h.Handle(ctx, last, now); err != nil {
+		return err
+	}
+	if err := h.Marks.SetMark(ctx, mark, now); err != nil {
+		return fmt.Errorf("check what is published: %w", err)
+	}
+	return nil
 }
 
 // Handle looks at the connections that are due in a span of time, its begin left
@@ -107,7 +137,7 @@ func (h *Handler) due(ctx context.Context, after, until time.Time) (map[string][
 		if err != nil {
 			return nil, fmt.Errorf("list connections: %w", err)
 		}
-		if !publication.Due(ref.Tenant, ref.Connection, every, after, until) {
+		if !publication.Due(ref.Tenant, ref.ID, every, after, until) {
 			continue
 		}
 		c, err := h.load(ctx, ref)
@@ -138,13 +168,13 @@ func (f found) organisation() string {
 	return f.Hub.Organisation
 }
 
-func (h *Handler) load(ctx context.Context, ref Ref) (found, error) {
+func (h *Handler) load(ctx context.Context, ref connection.Ref) (found, error) {
 	r, err := eventlog.State(ctx, h.Ledger, connection.Decider, ref.Stream)
 	if err != nil {
-		return found{}, fmt.Errorf("read connection %s: %w", ref.Connection, err)
+		return found{}, fmt.Errorf("read connection %s: %w", ref.ID, err)
 	}
 	r.State.Tenant = ref.Tenant
-	return found{r.State, eventlog.Stream{ID: ref.Stream, Tenant: ref.Tenant, Connection: ref.Connection}}, nil
+	return found{r.State, eventlog.Stream{ID: ref.Stream, Tenant: ref.Tenant, Connection: ref.ID}}, nil
 }
 
 // organisation looks at one bot after the other, until the service wants a pause.

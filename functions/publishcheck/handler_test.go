@@ -25,7 +25,7 @@ const every = 15 * time.Minute
 // world has connections and bots.
 type world struct {
 	*functiontest.Bench
-	refs []publishcheck.Ref
+	refs []connection.Ref
 	list error
 
 	mu    sync.Mutex
@@ -53,19 +53,19 @@ func (w *world) connect(id, organisation string, facts ...events.Fact) {
 	asked.Hub.Organisation = organisation
 	facts[0] = &asked
 	n := w.Give(id, facts...)
-	w.refs = append(w.refs, publishcheck.Ref{Tenant: functiontest.Tenant, Connection: id, Stream: n.Stream})
+	w.refs = append(w.refs, connection.Ref{Tenant: functiontest.Tenant, ID: id, Stream: n.Stream})
 	w.found[id] = publication.Finding{State: publication.Published}
 }
 
-func (w *world) Connections(context.Context) iter.Seq2[publishcheck.Ref, error] {
-	return func(yield func(publishcheck.Ref, error) bool) {
+func (w *world) Connections(context.Context) iter.Seq2[connection.Ref, error] {
+	return func(yield func(connection.Ref, error) bool) {
 		for _, r := range w.refs {
 			if !yield(r, nil) {
 				return
 			}
 		}
 		if w.list != nil {
-			yield(publishcheck.Ref{}, w.list)
+			yield(connection.Ref{}, w.list)
 		}
 	}
 }
@@ -274,5 +274,54 @@ func TestFailuresOfListsAreReturned(t *testing.T) {
 	w.list = errors.New("no list")
 	if err := w.handler().Handle(t.Context(), w.Clock, w.Clock.Add(every)); !errors.Is(err, w.list) {
 		t.Errorf("error = %v, want that of the list", err)
+	}
+}
+
+// marks keeps marks in memory.
+type marks map[string]time.Time
+
+func (m marks) Mark(_ context.Context, name string) (time.Time, error) { return m[name], nil }
+
+func (m marks) SetMark(_ context.Context, name string, at time.Time) error {
+	m[name] = at
+	return nil
+}
+
+// Whatever happens between two rounds, each bot is looked at once in an
+// interval, and never all of them because nobody looked for a day.
+func TestRoundsFollowEachOther(t *testing.T) {
+	t.Parallel()
+	w, kept := newWorld(t), marks{}
+	for n := range 30 {
+		w.connect(fmt.Sprint("bot-", n), fmt.Sprint("org-", n))
+	}
+	rounds := func(n int, every time.Duration) {
+		for range n {
+			h := w.handler() // as a function that starts anew
+			h.Marks = kept
+			w.Clock = w.Clock.Add(every)
+			if err := h.Round(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	rounds(1, 0)
+	w.asked = nil
+	rounds(15, time.Minute)
+	if len(w.asked) != 30 {
+		t.Errorf("%d looks in an interval, want one at each of 30 bots", len(w.asked))
+	}
+	w.asked = nil
+	rounds(1, 24*time.Hour)
+	if n := len(w.asked); n == 0 || n > 20 {
+		t.Errorf("%d looks after a day, want those of five minutes", n)
+	}
+	w.list = errors.New("the list is gone")
+	before := kept["publishcheck"]
+	h := w.handler()
+	h.Marks = kept
+	w.Clock = w.Clock.Add(time.Minute)
+	if err := h.Round(t.Context()); err == nil || !kept["publishcheck"].Equal(before) {
+		t.Errorf("round = %v, and the mark went on to %v", err, kept["publishcheck"])
 	}
 }
