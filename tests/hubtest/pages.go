@@ -87,6 +87,23 @@ var pages = map[string]func(*testing.T, Opener){
 			t.Errorf("organisations = %v", o)
 		}
 	},
+	"another program does what an administrator does: chooses a workstream's bot": func(t *testing.T, start Opener) {
+		b := start(t, simulation.Connected)
+		streams := b.Organisation(simulation.StoreOrganisation)
+		streams.Put("msdyn_liveworkstreams", simulation.Workstream, map[string]any{"_msdyn_bot_user_value": nil})
+		for _, c := range []struct{ stream, application, code string }{
+			{"nowhere", simulation.RelayID, "workstream-not-found"}, {simulation.Workstream, simulation.BystanderID, "bot-not-found"},
+			{simulation.Workstream, "", "bot-not-found"}, {simulation.Workstream, simulation.RelayID, ""},
+		} {
+			a := b.Do(Request{Method: "POST", URL: b.URLs.Control + "/assign", Body: map[string]any{"workstream": c.stream, "application_id": c.application}})
+			if a.String("code") != c.code || (a.Status == 204) != (c.code == "") {
+				t.Errorf("%s of %s = %d %s, want %q", c.application, c.stream, a.Status, a.Text, c.code)
+			}
+		}
+		if got := streams.Get("msdyn_liveworkstreams", simulation.Workstream)["_msdyn_bot_user_value"]; got != simulation.RelayUser {
+			t.Errorf("the workstream's bot = %v, want %s", got, simulation.RelayUser)
+		}
+	},
 	"a slow answer takes the time of the fake's clock": func(t *testing.T, start Opener) {
 		b := start(t)
 		Injected(b, simulation.Fault{Host: simulation.Login, Delay: 60})

@@ -45,8 +45,8 @@ const (
 type Config struct {
 	// Clock is the time of everything in it.
 	Clock clock.Clock
-	// Port is where the first host listens, the others on the ports after it; 0
-	// means any free ports.
+	// Port is where the control host listens, the pages on the next one, and the
+	// other hosts after it; 0 means any free ports.
 	Port int
 	// Log takes what people may want to know; nil: nothing is logged.
 	Log *slog.Logger
@@ -173,6 +173,8 @@ func (c *Cloud) all() []host {
 	u := c.urls
 	discovery := tables.Discovery(c.directory, c.databases, func(d *tables.Database) string { return u.Dataverse[d.ID] })
 	all := []host{
+		{Control, "", pages.Shape, pages.Guarded(c.control()), func(at string) { u.Control = at }},
+		{Pages, "", pages.Shape, pages.Handler(c.hub), func(at string) { u.Pages = at }},
 		{Login, "", c.directory.LoginShape, c.directory.Login(), func(at string) { u.Login = at }},
 		{Graph, tenants.Graph, c.directory.GraphShape, c.directory.Graph(), func(at string) { u.Graph = at }},
 		{Azure, tenants.Azure, azure.Shape, c.azure.Handler(), func(at string) { u.Azure = at }},
@@ -181,8 +183,6 @@ func (c *Cloud) all() []host {
 		{DirectLine, "", virtualbot.Shape, c.virtual.DirectLine(""), func(at string) { u.DirectLine = at }},
 		{DirectLineEurope, "", virtualbot.Shape, c.virtual.DirectLine("europe"), func(at string) { u.DirectLineEurope = at }},
 		{Connector, "", hub.Shape, c.hub.Connector(), func(at string) { u.Connector = at }},
-		{Pages, "", pages.Shape, pages.Handler(c.hub), func(at string) { u.Pages = at }},
-		{Control, "", pages.Shape, pages.Guarded(c.control()), func(at string) { u.Control = at }},
 	}
 	for _, d := range c.databases {
 		all = append(all, host{Dataverse, d.URL, tables.Shape, d.Handler(), func(at string) {
@@ -192,7 +192,8 @@ func (c *Cloud) all() []host {
 	return all
 }
 
-// Start serves every host on a port of its own on 127.0.0.1, until ctx ends.
+// Start serves every host on a port of its own on 127.0.0.1, until ctx ends. It
+// fails with simulation-port-busy where another program has one of the ports.
 func (c *Cloud) Start(ctx context.Context) (*Running, error) {
 	r := &Running{Cloud: c, URLs: c.urls}
 	listeners := make([]net.Listener, 0, len(c.hosts))
@@ -206,7 +207,7 @@ func (c *Cloud) Start(ctx context.Context) (*Running, error) {
 			for _, open := range listeners {
 				_ = open.Close()
 			}
-			return nil, fmt.Errorf("listen for host %s: %w", h.name, err)
+			return nil, fault.Newf(fault.Conflict, "simulation-port-busy", "Can't listen on port %d, for %s. Choose other ports.", port, h.name).Because(err)
 		}
 		listeners = append(listeners, l)
 		at := "http://" + l.Addr().String()
@@ -311,6 +312,25 @@ func (c *Cloud) VirtualBots() *virtualbot.Service { return c.virtual }
 
 // Hub returns Omnichannel.
 func (c *Cloud) Hub() *hub.Hub { return c.hub }
+
+// Assign has a workstream give its conversations to the bot of an application,
+// as an administrator chooses it in Omnichannel's administration. It fails with
+// workstream-not-found, and with bot-not-found where the application has no user
+// in the workstream's organisation.
+func (c *Cloud) Assign(workstream, application string) error {
+	for _, d := range c.databases {
+		if d.Get("msdyn_liveworkstreams", workstream) == nil {
+			continue
+		}
+		users := d.All("systemusers", "applicationid", application)
+		if application == "" || len(users) == 0 {
+			return fault.New(fault.NotFound, "bot-not-found", "The application has no user in the organisation of the workstream.")
+		}
+		d.Put("msdyn_liveworkstreams", workstream, tables.Row{"_msdyn_bot_user_value": users[0]["systemuserid"]})
+		return nil
+	}
+	return fault.New(fault.NotFound, "workstream-not-found", "There is no such workstream.")
+}
 
 // SetEndpoint has the messages for the Azure Bot of an application posted to
 // another address.

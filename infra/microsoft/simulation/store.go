@@ -22,7 +22,7 @@ var overflow string
 // store returns the shop's organisation, in which Omnichannel is set up and no
 // bot is connected.
 func store(c clock.Clock) tables.Organisation {
-	o := empty(StoreOrganisation, "store", "https://store.crm4.dynamics.com", "EMEA", false)
+	o := empty(StoreOrganisation, "store", StoreURL, "EMEA", false)
 	o.Name = "Delft store"
 	for _, rows := range []map[string][]tables.Row{people(), queues(), workstream(), rulesets(), bots(c)} {
 		for set, more := range rows {
