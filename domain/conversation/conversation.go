@@ -83,6 +83,8 @@ type Escalation struct {
 	HubQueue string `json:"hub_queue,omitempty"`
 	Judged   bool   `json:"judged,omitempty"`
 	Agent    string `json:"agent,omitempty"`
+	// Check is the queue of the check that raised it; nil: a customer did.
+	Check *events.Queue `json:"check,omitempty"`
 }
 
 // Seen is a request that the conversation knows.
@@ -181,6 +183,9 @@ func (s State) raised(f *events.EscalationRaised) State {
 	s.Last = Escalation{
 		Number: f.Number, Status: Raised, RaisedAt: f.RaisedAt, Deadline: f.ExpiresAt, Pending: f.TranscriptPending,
 		Fingerprints: []string{f.Request.Fingerprint},
+	}
+	if check := s.Relay.Checked(); check != nil {
+		s.Last.Check = new(check.Queue)
 	}
 	return s.remember(f.Request, f.Number)
 }

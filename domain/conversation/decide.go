@@ -57,10 +57,17 @@ func raise(s State, c Raise) ([]events.Fact, error) {
 	}
 	raised := c.Fact
 	raised.Number = s.Last.Number + 1
+	check := s.Relay.Checked()
+	if check != nil {
+		raised.Reason, raised.ExpiresAt = events.ReasonCheck, check.Until
+	}
 	facts := []events.Fact{&raised}
 	if c.Route != nil {
 		routed := *c.Route
 		routed.Number = raised.Number
+		if check != nil {
+			routed.Queue = check.Queue
+		}
 		facts = append(facts, &routed)
 	}
 	return facts, nil
@@ -82,7 +89,16 @@ func route(s State, c Route) ([]events.Fact, error) {
 	if !open || e.Number != c.Fact.Number || e.Status != Raised {
 		return nil, nil
 	}
-	return []events.Fact{&c.Fact}, nil
+	return []events.Fact{e.destined(c.Fact)}, nil
+}
+
+// destined returns a route, which for what a check raised leads to its queue.
+// The rule that decided is told all the same: that is part of what is checked.
+func (e Escalation) destined(f events.EscalationRouted) *events.EscalationRouted {
+	if e.Check != nil {
+		f.Queue = *e.Check
+	}
+	return &f
 }
 
 func move(s State, c Move) ([]events.Fact, error) {
@@ -90,9 +106,9 @@ func move(s State, c Move) ([]events.Fact, error) {
 	if !open || e.Number != c.Fact.Number || e.Connection == c.Fact.Connection {
 		return nil, nil
 	}
-	f := c.Fact
+	f := e.destined(c.Fact)
 	f.Moved = true
-	return []events.Fact{&f}, nil
+	return []events.Fact{f}, nil
 }
 
 // setDeadline only ever brings a deadline forward. One that is later still gives

@@ -84,7 +84,7 @@ func (v *Viewer) concerned(f events.Fact) *View {
 		number = f.Number
 	case *events.ContextRead:
 		number = f.Number
-	case *events.RelayStarted, *events.BotConversationOpened, *events.BotConversationLost, *events.MessagesTaken,
+	case *events.RelayStarted, *events.CheckRecognised, *events.BotConversationOpened, *events.BotConversationLost, *events.MessagesTaken,
 		*events.MessageRelayed, *events.MessagesRefused, *events.RelayRested, *events.RelayEnded:
 		number = 0 // the conversation's, which may have no escalation
 	}

@@ -30,6 +30,9 @@ type Take struct {
 	// CustomerRefs find the conversation by its customer.
 	CustomerRefs []string
 	Message      *events.Message // nil: none
+	// Check is the check whose mark the hub had at the beginning, or nil. Its
+	// session is set here. Where it begins no session, nothing is taken.
+	Check *events.CheckRecognised
 }
 
 // Begin records a conversation with the bot, or its new token.

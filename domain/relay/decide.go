@@ -95,8 +95,12 @@ func take(s *State, open int, c Take) ([]events.Fact, error) {
 	if s.handedOver(open) {
 		return nil, fault.New(fault.Conflict, CodeHandedOff, "The conversation is with human agents; the bot gets no messages any more.")
 	}
+	begins := !s.Active() || s.Phase == WithHub
+	if c.Check != nil && !begins {
+		return nil, nil // the hub says twice how the conversation began
+	}
 	var facts []events.Fact
-	if !s.Active() || s.Phase == WithHub {
+	if begins {
 		facts = start(s, open, c)
 		for _, f := range facts {
 			s = Evolve(s, 0, f)
@@ -140,7 +144,13 @@ func start(s *State, open int, c Take) (facts []events.Fact) {
 	if c.Message == nil || open > 0 {
 		started.Ref = c.Ref
 	}
-	return append(facts, started)
+	facts = append(facts, started)
+	if c.Check != nil && open == 0 {
+		check := *c.Check
+		check.Session = session
+		facts = append(facts, &check)
+	}
+	return facts
 }
 
 func begin(s *State, c Begin) ([]events.Fact, error) {
@@ -224,13 +234,15 @@ func command(s *State, c Command) ([]events.Fact, error) {
 		return nil, nil
 	}
 	switch {
-	case f.Command == events.CommandEscalate && s.Phase == WithHub && !s.Commanded && f.Number == s.Number:
+	case f.Command == events.CommandEscalate && s.Phase == WithHub && !s.Commanded && f.Number == s.Number && !s.dropped():
 		if f.Number > 0 {
 			return []events.Fact{&f}, nil
 		}
 		return []events.Fact{&f, &events.RelayEnded{Session: f.Session, By: events.SideHandoff, Code: s.Code}}, nil
 	case f.Command == events.CommandEnd && s.Phase == WithBot && s.Bot.Ended:
 		return []events.Fact{&f, &events.RelayEnded{Session: f.Session, By: events.SideBot, Code: "bot-ended"}}, nil
+	case f.Command == events.CommandEnd && s.dropped():
+		return []events.Fact{&f, &events.RelayEnded{Session: f.Session, By: events.SideHandoff, Code: s.Code}}, nil
 	}
 	return nil, nil
 }

@@ -43,6 +43,8 @@ func (s *State) started(version int, f *events.RelayStarted) *State {
 // relayed folds the relay's own facts.
 func (s *State) relayed(version int, f events.Fact) {
 	switch f := f.(type) {
+	case *events.CheckRecognised:
+		s.Check = f
 	case *events.BotConversationOpened:
 		s.opened(version, f)
 	case *events.BotConversationLost:

@@ -29,6 +29,8 @@ type telling struct {
 	once    map[events.MessageRelayed]bool
 	refs    map[string]bool // of messages that were taken
 	posted  bool            // the hub was told to escalate, or to end
+	check   bool            // the customer is none
+	raised  bool            // an escalation
 }
 
 // promises is what a relay is at any time, told from the facts alone.
@@ -60,7 +62,7 @@ func (w *telling) fact(f events.Fact) {
 		if !w.over || f.Session != w.session+1 {
 			w.Fatalf("session %d begins in session %d, which is over: %t", f.Session, w.session, w.over)
 		}
-		w.session, w.bot, w.over, w.posted = f.Session, f.Number == 0, false, false
+		w.session, w.bot, w.over, w.posted, w.check, w.raised = f.Session, f.Number == 0, false, false, false, f.Number > 0
 		w.taken, w.passed, w.once = map[string]int{}, map[string]int{}, map[events.MessageRelayed]bool{}
 	case *events.MessagesTaken:
 		w.takes(f)
@@ -71,10 +73,14 @@ func (w *telling) fact(f events.Fact) {
 			w.Fatalf("message %d to %s is passed on after %d of %d; the bot has the voice: %t", f.Sequence, f.To, w.passed[f.To], w.taken[f.To], w.bot)
 		}
 		w.passed[f.To], w.once[is] = f.Sequence, true
-	case *events.EscalationRaised, *events.BotLeft:
+	case *events.CheckRecognised:
+		w.check = true
+	case *events.EscalationRaised:
+		w.bot, w.raised = false, true
+	case *events.BotLeft:
 		w.bot = false
 	case *events.HubCommanded:
-		if w.over || w.posted || (f.Command == events.CommandEscalate) == w.bot {
+		if people := !w.bot && (w.raised || !w.check); w.over || w.posted || (f.Command == events.CommandEscalate) != people {
 			w.Fatalf("the hub is told to %s; the bot has the voice: %t", f.Command, w.bot)
 		}
 		w.posted = true
@@ -178,6 +184,9 @@ func anyTake(t *rapid.T) eh.Command {
 	}
 	if rapid.IntRange(0, 4).Draw(t, "kind") > 0 {
 		c.Message = &events.Message{From: events.FromCustomer, Text: scenario.Private}
+	}
+	if rapid.IntRange(0, 2).Draw(t, "checked") == 0 {
+		c.Check = &events.CheckRecognised{ID: "check"}
 	}
 	return c
 }

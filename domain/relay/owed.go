@@ -15,7 +15,7 @@ const (
 	Escalate Action = "escalate" // have the hub find a human agent
 	Tell     Action = "tell"     // tell the bot Step.State of its escalation
 	End      Action = "end"      // end the relay: the escalation is settled and the bot knows
-	Close    Action = "close"    // have the hub end the conversation, as the bot did
+	Close    Action = "close"    // have the hub end the conversation: the bot did, or a check got nowhere
 	Open     Action = "open"     // begin a conversation with the bot
 	Renew    Action = "renew"    // get a new token for it
 	Post     Action = "post"     // give Step.Message to the bot
@@ -66,6 +66,8 @@ func (s *State) Owed(now time.Time) Step {
 
 func (s *State) owedWithHub(now time.Time) Step {
 	switch {
+	case s.dropped():
+		return Step{Do: Close}
 	case !s.Commanded && (s.Number == 0 || s.Routed || !now.Before(s.Raised.Add(RoutePatience))):
 		return Step{Do: Escalate}
 	case !s.Commanded:
@@ -80,6 +82,12 @@ func (s *State) owedWithHub(now time.Time) Step {
 		return Step{Do: Listen}
 	}
 	return Step{}
+}
+
+// dropped reports whether a check came to nothing: the bot lost the voice and
+// nothing was raised. A customer who is none is left to no human agent.
+func (s *State) dropped() bool {
+	return s.Phase == WithHub && !s.Commanded && s.Number == 0 && s.Check != nil
 }
 
 func (s *State) owedWithBot(now time.Time) Step {

@@ -55,6 +55,8 @@ type State struct {
 	// said at the beginning, and where the customer is now; 0: erased.
 	Opening int `json:"opening,omitempty"`
 	Address int `json:"address,omitempty"`
+	// Check is what says that the customer of this session is none, or nil.
+	Check *events.CheckRecognised `json:"check,omitempty"`
 
 	Bot  Bot  `json:"bot,omitzero"`
 	To   Lane `json:"to_bot,omitzero"`
@@ -112,6 +114,14 @@ type Waiting struct {
 
 // Active reports whether a session is under way.
 func (s *State) Active() bool { return s != nil && s.Session > 0 && s.Phase != Over }
+
+// Checked returns the check whose session is under way, or nil.
+func (s *State) Checked() *events.CheckRecognised {
+	if !s.Active() {
+		return nil
+	}
+	return s.Check
+}
 
 // Knows reports whether a message with that ref came before.
 func (s *State) Knows(ref string) bool { return s != nil && ref != "" && slices.Contains(s.Seen, ref) }
