@@ -1,5 +1,7 @@
 package events
 
+import "time"
+
 // OmnichannelSet says how a connection stands to an organisation of Dynamics
 // 365 Omnichannel for Customer Service. It comes with ConnectionRequested, in
 // the same commit; secrets are in the secret store and never here.
@@ -110,6 +112,63 @@ type ApplicationUserDisabled struct {
 	Gone bool `json:"gone,omitempty"`
 }
 
+// HubChangesAllowed is what somebody lets Handoff change at the hub beyond what
+// is the connection's own. The last one counts, until the connection is asked
+// for anew.
+type HubChangesAllowed struct {
+	By string `json:"by"` // who allows it
+	// AddRules allows rules that obey Handoff among those of the workstream.
+	AddRules bool `json:"add_rules"`
+	// TakeOverEndpoint allows an Azure Bot that posts elsewhere to be turned
+	// round.
+	TakeOverEndpoint bool `json:"take_over_endpoint"`
+}
+
+// HubQueuesNamed lists the queues of the rules in force that name a queue of the
+// hub. It comes with RulesAdopted, where the list is another one than before.
+type HubQueuesNamed struct {
+	Queues []Queue `json:"queues,omitempty"`
+}
+
+// MessagingEndpointSet says where an Azure Bot posts messages to from here on.
+type MessagingEndpointSet struct {
+	AzureBot string `json:"azure_bot"`     // its resource id
+	Was      string `json:"was,omitempty"` // empty: it had none
+	Is       string `json:"is"`
+}
+
+// HubRulesSet says which rules the hub was given so that it obeys Handoff, and
+// which context variables, which its workstream did not know.
+type HubRulesSet struct {
+	Workstream string    `json:"workstream"`
+	Ruleset    string    `json:"ruleset,omitempty"` // empty: no rule was missing
+	Rules      []HubRule `json:"rules,omitempty"`
+	Variables  []string  `json:"variables,omitempty"`
+}
+
+// HubRule is a rule of the hub: what Handoff routes to a queue of its own goes
+// to a queue of the hub.
+type HubRule struct {
+	Queue    string   `json:"queue"` // id in the rules
+	HubQueue HubQueue `json:"hub_queue"`
+}
+
+// ApplicationSecretRotated says that the application id has a new secret, which
+// Handoff made, and none of those that Handoff made before.
+type ApplicationSecretRotated struct {
+	ApplicationID string    `json:"application_id"`
+	KeyID         string    `json:"key_id"` // of the secret in Entra ID (Azure AD)
+	Ends          time.Time `json:"ends"`
+}
+
+// HubSecretsForgotten says that the secrets of a connection that was
+// disconnected are in the secret store no more.
+type HubSecretsForgotten struct {
+	// Removed counts the secrets that Handoff had made for the application id
+	// and that work no longer.
+	Removed int `json:"removed"`
+}
+
 // BotPublished says that customers reach a published version of the bot. It is
 // there only where that is a change.
 type BotPublished struct {
@@ -150,3 +209,21 @@ func (*BotPublished) FactType() string { return "BotPublished" }
 
 // FactType implements Fact.
 func (*BotUnpublished) FactType() string { return "BotUnpublished" }
+
+// FactType implements Fact.
+func (*HubChangesAllowed) FactType() string { return "HubChangesAllowed" }
+
+// FactType implements Fact.
+func (*HubQueuesNamed) FactType() string { return "HubQueuesNamed" }
+
+// FactType implements Fact.
+func (*MessagingEndpointSet) FactType() string { return "MessagingEndpointSet" }
+
+// FactType implements Fact.
+func (*HubRulesSet) FactType() string { return "HubRulesSet" }
+
+// FactType implements Fact.
+func (*ApplicationSecretRotated) FactType() string { return "ApplicationSecretRotated" }
+
+// FactType implements Fact.
+func (*HubSecretsForgotten) FactType() string { return "HubSecretsForgotten" }

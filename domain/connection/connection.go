@@ -19,7 +19,7 @@ import (
 // Decider decides connections.
 //
 //nolint:gochecknoglobals // a constant in all but syntax
-var Decider = domain.Decider[State]{Kind: events.KindConnection, StateVersion: 2, Evolve: evolve, Decide: decide}
+var Decider = domain.Decider[State]{Kind: events.KindConnection, StateVersion: 3, Evolve: evolve, Decide: decide}
 
 // Status is how far a connection is.
 type Status string
@@ -91,6 +91,17 @@ type State struct {
 	// newest at the end; those of earlier sessions are to be disabled.
 	Users       []User      `json:"users,omitempty"`
 	Publication Publication `json:"publication,omitzero"`
+
+	// Allowed is what somebody lets Handoff change at the hub; nil: nothing.
+	Allowed *events.HubChangesAllowed `json:"allowed,omitempty"`
+	// HubQueues are the queues of the rules in force that name one of the hub;
+	// HubRules the rules that the hub was given for them.
+	HubQueues []events.Queue   `json:"hub_queues,omitempty"`
+	HubRules  []events.HubRule `json:"hub_rules,omitempty"`
+	// Messaging is where Handoff last had the Azure Bot post.
+	Messaging *events.MessagingEndpointSet `json:"messaging,omitempty"`
+	// Forgotten says that the secrets were forgotten after the disconnect.
+	Forgotten bool `json:"forgotten,omitempty"`
 }
 
 // Inspection is what was seen at a hub before anything was changed there.
@@ -101,6 +112,7 @@ type Inspection struct {
 	ApplicationID string
 	TokenTenant   string // see events.PrerequisitesChecked
 	Bot           publication.Finding
+	HubRules      *HubRules // nil: the hub is not to obey Handoff
 }
 
 // User is an application user in a hub; see events.ApplicationUserEnabled.
@@ -190,6 +202,7 @@ func evolve(s State, f events.Fact) State {
 		s.ID, s.Bot, s.Hub, s.Regions, s.Notice = f.Connection, f.Bot, f.Hub, f.Regions, f.Notice
 		s.Status, s.Session, s.ApplicationID, s.Channel, s.Failure, s.End = Requested, s.Session+1, "", "", nil, nil
 		s.Omnichannel, s.Override, s.HealthURL, s.Checked, s.Findings, s.TokenTenant, s.Publication = nil, nil, "", false, nil, "", Publication{}
+		s.Allowed, s.Forgotten = nil, false
 	case *events.AppRegistered:
 		s.Status, s.ApplicationID, s.Failure = AppRegistered, f.ApplicationID, nil
 		s.Held = hold(s.Held, Held{HubType: f.HubType, Organisation: f.Organisation, ApplicationID: f.ApplicationID})

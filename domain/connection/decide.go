@@ -34,6 +34,8 @@ type Request struct {
 	Health      *events.HealthCheckSet
 	Endpoints   []events.EndpointSet
 	Rules       *events.RulesAdopted
+	Queues      []events.Queue            // of the rules
+	Allowed     *events.HubChangesAllowed // nil: as before
 }
 
 // RegisterApp says which application id the connection has.
@@ -71,7 +73,8 @@ type DisableEndpoint struct {
 // AdoptRules puts a rule set, which was validated, into force.
 type AdoptRules struct {
 	To
-	Fact events.RulesAdopted
+	Fact   events.RulesAdopted
+	Queues []events.Queue // of the rules
 }
 
 // FailStep records that a step did not succeed.
@@ -164,8 +167,9 @@ func request(s State, c Request) ([]events.Fact, error) {
 		}
 		facts, s = append(facts, more...), fold(s, more)
 	}
+	facts = append(facts, allow(s, c.Allowed)...)
 	if c.Rules != nil {
-		more, err := adoptRules(s, AdoptRules{Fact: *c.Rules})
+		more, err := adoptRules(s, AdoptRules{Fact: *c.Rules, Queues: c.Queues})
 		if err != nil {
 			return nil, err
 		}
@@ -239,17 +243,18 @@ func adoptRules(s State, c AdoptRules) ([]events.Fact, error) {
 	if c.Fact.RuleSet == "" {
 		return nil, fault.New(fault.Unprocessable, "rules-missing", "There are no rules to adopt.").At("/rules")
 	}
-	if s.Rules.Set == c.Fact.RuleSet {
-		return nil, nil
+	var facts []events.Fact
+	if s.Rules.Set != c.Fact.RuleSet {
+		facts = append(facts, &c.Fact)
 	}
-	return []events.Fact{&c.Fact}, nil
+	return append(facts, named(s, c.Queues)...), nil
 }
 
 // failStep records a failure once: the same again says nothing new, nor does one
 // of a step that another attempt took meanwhile.
 func failStep(s State, c FailStep) ([]events.Fact, error) {
 	f := c.Fact
-	leaving := f.Step == StepLeave && s.Status == Disconnected && len(s.Unused()) > 0
+	leaving := s.Status == Disconnected && (f.Step == StepLeave && len(s.Unused()) > 0 || f.Step == StepForget && s.Omnichannel != nil && !s.Forgotten)
 	if s.Session != c.Session || !leaving && (!s.Active() || s.Status == Ready || taken(s, f.Step)) {
 		return nil, nil
 	}
@@ -259,21 +264,25 @@ func failStep(s State, c FailStep) ([]events.Fact, error) {
 	return []events.Fact{&f}, nil
 }
 
-// The steps of connecting, as StepFailed names them, and the one step of
+// The steps of connecting, as StepFailed names them, and the steps of
 // disconnecting that may fail.
 const (
 	StepPrerequisites = "prerequisites"
 	StepApplication   = "application"
+	StepEndpoint      = "endpoint" // at which the hub's messages arrive
 	StepChannel       = "channel"
 	StepUser          = "user"
+	StepHubRules      = "hub-rules"
 	StepReady         = "ready"
 	StepLeave         = "leave"
+	StepForget        = "forget"
 )
 
 // taken reports whether the connection has taken a step already.
 func taken(s State, step string) bool {
 	to, ok := map[string]Status{
-		StepPrerequisites: AppRegistered, StepApplication: AppRegistered, StepChannel: ChannelEnabled, StepUser: Ready, StepReady: Ready,
+		StepPrerequisites: AppRegistered, StepApplication: AppRegistered, StepEndpoint: ChannelEnabled, StepChannel: ChannelEnabled,
+		StepUser: Ready, StepHubRules: Ready, StepReady: Ready,
 	}[step]
 	return ok && rank(s.Status) >= rank(to)
 }

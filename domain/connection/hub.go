@@ -114,6 +114,8 @@ func evolveHub(s State, f events.Fact) State {
 		if s.Status == Disconnected {
 			s.Failure = nil
 		}
+	default:
+		s = evolveChanges(s, f)
 	}
 	if p, ok := publication.After(f); ok {
 		s.Publication = Publication{State: p.State, Code: p.Reason, Detail: p.Detail}
@@ -153,6 +155,8 @@ func decideHub(s State, cmd eh.Command) ([]events.Fact, error) {
 			return []events.Fact{f}, nil
 		}
 		return nil, nil
+	case SetMessagingEndpoint, SetHubRules, RotateSecret, ForgetSecrets:
+		return decideChanges(s, cmd)
 	}
 	return nil, fmt.Errorf("connection: unknown command %s", cmd.CommandType())
 }

@@ -17,9 +17,11 @@ type Plan struct {
 	// client_id, ApplicationSecret that of hub.application_id where Handoff can't
 	// make one. They are put into the secret store and stand in no fact; the ones
 	// that are there stay where none are given.
-	Omnichannel       *events.OmnichannelSet `json:"omnichannel,omitempty" yaml:"omnichannel"`
-	ClientSecret      Secret                 `json:"client_secret,omitempty" yaml:"-"`
-	ApplicationSecret Secret                 `json:"application_secret,omitempty" yaml:"-"`
+	Omnichannel       *OmnichannelPlan `json:"omnichannel,omitempty" yaml:"omnichannel"`
+	ClientSecret      Secret           `json:"client_secret,omitempty" yaml:"-"`
+	ApplicationSecret Secret           `json:"application_secret,omitempty" yaml:"-"`
+	// DirectLineSecret is the bot's, where its web channel security is on.
+	DirectLineSecret Secret `json:"direct_line_secret,omitempty" yaml:"-"`
 	// RegionsOverride says who answers for regions that differ.
 	RegionsOverride *OverridePlan `json:"regions_override,omitempty" yaml:"regions_override"`
 	// HealthURL tells whether a bot of another maker works.
@@ -29,6 +31,17 @@ type Plan struct {
 	// Rules is the source of a rules file; empty: everything goes to one
 	// queue named general.
 	Rules string `json:"rules,omitempty" yaml:"rules"`
+}
+
+// OmnichannelPlan says how a connection stands to Omnichannel, and what whoever
+// accepts the notice lets Handoff change there.
+type OmnichannelPlan struct {
+	events.OmnichannelSet
+
+	// AddHubRules: rules that obey Handoff, before the others of the workstream.
+	AddHubRules bool `json:"add_hub_rules,omitempty"`
+	// TakeOverEndpoint: an Azure Bot that posts elsewhere is turned round.
+	TakeOverEndpoint bool `json:"take_over_endpoint,omitempty"`
 }
 
 // NoticePlan says who accepts the notice, and which text of it.
@@ -59,6 +72,7 @@ func (Secret) GoString() string { return hidden }
 const (
 	SecretClient      = "client"      // of the application that calls the hub
 	SecretApplication = "application" // of the connection's application id
+	SecretDirectLine  = "direct_line" // of the bot
 )
 
 // SecretName returns the name of one of them in the secret store.
@@ -72,7 +86,12 @@ func (p Plan) Request(at time.Time) Request {
 			Connection: p.Name, Bot: p.Bot, Hub: p.Hub, Regions: p.Regions,
 			Notice: events.Notice{AcceptedBy: p.Notice.AcceptedBy, AcceptedAt: at.UTC(), TextVersion: p.Notice.TextVersion},
 		},
-		Omnichannel: p.Omnichannel,
+	}
+	if o := p.Omnichannel; o != nil {
+		r.Omnichannel = &o.OmnichannelSet
+	}
+	if o := p.Omnichannel; o != nil && (o.AddHubRules || o.TakeOverEndpoint) {
+		r.Allowed = &events.HubChangesAllowed{By: p.Notice.AcceptedBy, AddRules: o.AddHubRules, TakeOverEndpoint: o.TakeOverEndpoint}
 	}
 	if p.RegionsOverride != nil {
 		r.Override = &events.RegionsOverridden{By: p.RegionsOverride.By, Why: p.RegionsOverride.Why}
@@ -114,6 +133,18 @@ type Connected struct {
 type Checked struct {
 	Connection State            `json:"connection"`
 	Seen       []events.Finding `json:"seen"` // empty: everything is as it should be
+	// HubRules are those by which the hub obeys Handoff, where it is to.
+	HubRules *HubRules `json:"hub_rules,omitempty"`
+}
+
+// HubRules are the rules by which a hub obeys Handoff.
+type HubRules struct {
+	Rules   []events.HubRule `json:"rules"`
+	Missing []string         `json:"missing,omitempty"` // queues whose rule the hub does not have
+	// Words are for whoever writes them in the hub's administration, Source is
+	// what the hub stores.
+	Words  []string `json:"words"`
+	Source string   `json:"source"`
 }
 
 // DisconnectPlan asks for a disconnect.
