@@ -83,3 +83,19 @@ func (x *Index) Connections(ctx context.Context, tenant, after string) iter.Seq2
 		}
 	}
 }
+
+// EveryConnection yields a ConnectionRequested of each connection of every
+// tenant, not always the newest.
+func (x *Index) EveryConnection(ctx context.Context) iter.Seq2[Entry, error] {
+	return func(yield func(Entry, error) bool) {
+		var last Entry
+		for e, err := range x.entries(ctx, Range{Partition: everyPartition}) {
+			if err == nil && e.Stream == last.Stream {
+				continue // it was asked for twice in one batch
+			}
+			if last = e; !yield(e, err) || err != nil {
+				return
+			}
+		}
+	}
+}

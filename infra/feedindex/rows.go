@@ -17,6 +17,7 @@ const (
 	timePartition  = "at"    // order: minute; tells the position of a segment written then
 	duePartition   = "due"   // order: minute#position
 	sweptPartition = "swept" // order: what was swept; tells up to when
+	everyPartition = "every" // order: tenant#connection
 )
 
 func historyPartition(tenant, connection string) string { return join("conn", tenant, connection) }
@@ -88,7 +89,9 @@ func (e *Entry) groups(first string, now time.Time) []group {
 		all = append(all, group{parkedPartition(e.Tenant), first})
 	}
 	if e.Requested {
-		all = append(all, group{requestedPartition(e.Tenant), url.QueryEscape(e.Connection) + "#" + place(e.Position)})
+		connection := url.QueryEscape(e.Connection)
+		all = append(all, group{requestedPartition(e.Tenant), connection + "#" + place(e.Position)},
+			group{everyPartition, url.QueryEscape(e.Tenant) + "#" + connection})
 	}
 	return all
 }

@@ -41,6 +41,25 @@ func (l *Lists) Connections(ctx context.Context, q listing.ConnectionQuery) (row
 	return rows, next, nil
 }
 
+// Everywhere lists the connections of every tenant, for those who go round all of
+// them. It knows nothing of the last second or two.
+type Everywhere struct{ Index *feedindex.Index }
+
+// Connections yields them in the order of their tenants and names.
+func (e Everywhere) Connections(ctx context.Context) iter.Seq2[connection.Ref, error] {
+	return func(yield func(connection.Ref, error) bool) {
+		for at, err := range e.Index.EveryConnection(ctx) {
+			if err != nil {
+				yield(connection.Ref{}, fmt.Errorf("list all connections: %w", err))
+				return
+			}
+			if !yield(connection.Ref{Tenant: at.Tenant, ID: at.Connection, Stream: at.Stream}, nil) {
+				return
+			}
+		}
+	}
+}
+
 // first yields the first n of a sequence.
 func first(n int, all iter.Seq2[feedindex.Entry, error]) iter.Seq2[feedindex.Entry, error] {
 	return func(yield func(feedindex.Entry, error) bool) {

@@ -3,10 +3,12 @@ package lists_test
 import (
 	"fmt"
 	"slices"
+	"strings"
 	"testing"
 
 	"handoff/domain/listing"
 	"handoff/events"
+	"handoff/infra/feedindex/lists"
 )
 
 func TestConnectionsAreListedByName(t *testing.T) {
@@ -41,6 +43,30 @@ func TestConnectionsAreListedByName(t *testing.T) {
 	want := []string{"bank app_registered org-bank 2 09:02unpublished", "bank 3 requested org-bank 3 0 09:04", "bank-2 requested org-bank-2 0 09:03", "store requested  1 09:07"}
 	if !slices.Equal(got, want) {
 		t.Errorf("connections = %q\nwant %q", got, want)
+	}
+}
+
+func TestConnectionsOfAllTenantsAreListedOnce(t *testing.T) {
+	t.Parallel()
+	h := open(t)
+	all := []string{"b bank", "a shop", "a#x shop", "a shop-2"}
+	for _, name := range append(all, "a shop") {
+		tenant, id, _ := strings.Cut(name, " ")
+		h.commit(t, tenant, id, events.KindConnection, stream(100+slices.Index(all, name)), &events.ConnectionRequested{Connection: id})
+	}
+	h.talk(t, "bank", stream(1), raised(1))
+	var got []string
+	for r, err := range (lists.Everywhere{Index: h.Index}).Connections(t.Context()) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		name := r.Tenant + " " + r.ID
+		if got = append(got, name); r.Stream != stream(100+slices.Index(all, name)) {
+			t.Errorf("%s has the stream %s", name, r.Stream)
+		}
+	}
+	if want := []string{"a shop", "a shop-2", "a#x shop", "b bank"}; !slices.Equal(got, want) {
+		t.Errorf("connections = %q, want %q", got, want)
 	}
 }
 
