@@ -46,7 +46,10 @@ func TestPlanRules(t *testing.T) {
 	}{
 		"there is no rule":                        {decision(""), "", 2},
 		"there are others":                        {decision("\n    <!-- x -->" + other + "\n  "), "", 2},
-		"one is there by hand":                    {decision(other + byHand("2", "refunds", refundsID)), "", 1},
+		"one is there by hand":                    {decision(byHand("2", "refunds", refundsID) + other), "", 1},
+		"one by hand stands behind another rule":  {decision(other + byHand("2", "refunds", refundsID)), "", 2},
+		"behind one that is switched off":         {decision(other + byHand("2", "refunds", refundsID)), "1", 1},
+		"Handoff's were moved behind another":     {strings.Replace(added.Definition, "<rules>", "<rules>"+other, 1), "", 2},
 		"one by hand leads elsewhere":             {decision(byHand("2", "refunds", salesID)), "", 2},
 		"one by hand is about another value":      {decision(byHand("2", "Refunds", refundsID)), "", 2},
 		"one by hand is switched off":             {decision(byHand("2", "refunds", refundsID)), `["{2}"]`, 2},
