@@ -37,6 +37,9 @@ type Inbound struct {
 	Customer  *events.Customer
 	Variables map[string]json.RawMessage
 	Message   *events.Message // of Speaks
+	// Check is set by who opens the mark among the variables, where it is a good
+	// one; nil: the customer is one.
+	Check *events.CheckRecognised
 }
 
 // Opening is what a conversation with a bot begins with.

@@ -140,6 +140,9 @@ func (h *Handler) Receive(ctx context.Context, l relay.Link, in relay.Inbound) e
 	if err != nil {
 		return err
 	}
+	if in, err = h.checked(l, in); err != nil {
+		return err
+	}
 	at := eventlog.Stream{ID: stream, Tenant: l.Tenant, Connection: l.Connection}
 	_, err = eventlog.Execute(ctx, h.Ledger, conversation.Decider, at, eventlog.Origin{Actor: "hub:" + l.Connection, Correlation: ref},
 		func(s conversation.State) (eh.Command, error) { return h.command(stream, s, in, ref, refs), nil })
@@ -160,7 +163,7 @@ func (h *Handler) command(stream events.StreamID, s conversation.State, in relay
 	}
 	return relay.Take{
 		To: relay.To(stream), Ref: ref, At: now, LookAt: now.Add(h.timing().Late), Channel: in.Channel, Message: in.Message,
-		Opening: events.RelayOpening{Address: in.Address, Variables: in.Variables}, CustomerRefs: refs,
+		Opening: events.RelayOpening{Address: in.Address, Variables: in.Variables}, CustomerRefs: refs, Check: in.Check,
 	}
 }
 

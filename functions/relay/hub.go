@@ -119,7 +119,7 @@ func (t *turn) escalation(ctx context.Context) (relay.Escalation, error) {
 	told := relay.Escalation{
 		ID: id, Queue: e.Queue.ID, ContextURL: url, Topic: e.Raised.Topic, Language: e.Raised.Language, Bot: e.Raised.Bot,
 	}
-	if c.Omnichannel != nil && c.Omnichannel.Routing == events.RoutingHub {
+	if c.Omnichannel != nil && c.Omnichannel.Routing == events.RoutingHub && e.Check == nil {
 		told.Queue = "" // the rules only predict
 	}
 	if e.Context != nil {
@@ -128,7 +128,8 @@ func (t *turn) escalation(ctx context.Context) (relay.Escalation, error) {
 	return told, nil
 }
 
-// close has the hub end the conversation that the bot ended.
+// close has the hub end the conversation: the bot ended it, or a check got
+// nowhere.
 func (t *turn) close(ctx context.Context) (again bool, err error) {
 	at, err := t.address(ctx)
 	if err != nil {

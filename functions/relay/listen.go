@@ -129,6 +129,9 @@ func (t *turn) judge(ctx context.Context) (again bool, err error) {
 // idle reports whether nobody uses the relay any more.
 func (t *turn) idle() bool {
 	s := t.state
+	if s.Active() && s.Phase == relay.WithBot && s.Check != nil && !t.Now().Before(s.Check.Until) {
+		return true
+	}
 	return s.Active() && s.Phase == relay.WithBot && s.WaitsSince().IsZero() && len(s.Back.Waiting) == 0 && t.Now().Sub(t.last()) >= t.Idle
 }
 
@@ -162,7 +165,11 @@ func (t *turn) next() time.Time {
 	case !since.IsZero():
 		return t.afterwards(since, now, since.Add(t.BotPatience))
 	}
-	return t.afterwards(t.last(), now, t.last().Add(t.Idle))
+	end := t.last().Add(t.Idle)
+	if s.Check != nil && s.Check.Until.Before(end) {
+		end = s.Check.Until
+	}
+	return t.afterwards(t.last(), now, end)
 }
 
 // lateLooks is how many looks for late words there are: with the usual Timing

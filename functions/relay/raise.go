@@ -30,7 +30,7 @@ func (t *turn) handOver(ctx context.Context, p relay.Spoken) error {
 	if err == nil || !fault.KindOf(err).Permanent() {
 		return err
 	}
-	if !refusedByConnection(err) {
+	if t.state.Check == nil && !refusedByConnection(err) {
 		t.Log.WarnContext(ctx, "hand-off of the bot is raised without what it said", "connection_id", t.link.Connection, "stream", t.home.ID.String(), "error", err)
 		return t.raiseRelayed(ctx, "other", fault.CodeOf(err), p.ID)
 	}
@@ -39,6 +39,9 @@ func (t *turn) handOver(ctx context.Context, p relay.Spoken) error {
 
 // giveUp asks human agents for a customer whom the bot leaves alone.
 func (t *turn) giveUp(ctx context.Context, code string) error {
+	if t.state.Check != nil {
+		return t.leave(ctx, code) // whose hand-off is what the check is about
+	}
 	if err := t.notify(ctx); err != nil {
 		return err
 	}
