@@ -94,7 +94,7 @@ var directline = map[string]func(*testing.T, Opener){
 			{map[string]any{"type": "event", "from": user()}, 400, "MissingProperty"},
 			{map[string]any{"type": "Message", "from": user()}, 400, "BadArgument"},
 			{"{", 400, "BadArgument"},
-			{map[string]any{"type": "message", "from": user(), "text": strings.Repeat("x", 256<<10)}, 413, "MessageSizeTooBig"},
+			{map[string]any{"type": "message", "from": user(), "text": strings.Repeat("x", 256<<10)}, 400, "MessageSizeTooBig"},
 		} {
 			c.Want(c.post(x.body), x.status, x.code)
 		}

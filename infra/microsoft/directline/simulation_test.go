@@ -139,6 +139,11 @@ func TestListeningToTheSimulatedBot(t *testing.T) {
 	if got := next(); got != hello {
 		t.Errorf("heard %q", got)
 	}
+	post(activity.Message("open today?")) // once that is heard the stream is open
+	hours := "message We are open from nine to six."
+	if got := next(); got != hours {
+		t.Errorf("heard %q", got)
+	}
 	post(activity.Message("is it in stock?"))
 	// Typing comes over a stream and nowhere else, beside what is said.
 	got := []string{next(), next()}
@@ -157,7 +162,7 @@ func TestListeningToTheSimulatedBot(t *testing.T) {
 	// Whoever goes on with the older state hears what that does not know.
 	listening, hangUp = context.WithCancel(ctx)
 	done = listen(listening)
-	for _, want := range []string{hello, "message One moment, I'm looking that up.", "message Yes, we have three of those in Delft."} {
+	for _, want := range []string{hello, hours, "message One moment, I'm looking that up.", "message Yes, we have three of those in Delft."} {
 		if got := next(); got != want {
 			t.Errorf("heard %q, want %q", got, want)
 		}

@@ -71,16 +71,9 @@ type listener struct {
 // the token is to be refreshed. It reports whether anything was heard.
 func (l *listener) connect(ctx context.Context) (heard bool, err error) {
 	c := l.client
-	before := l.state.Token
-	state, address, err := c.Resume(ctx, l.state)
-	l.state = state
+	address, err := l.resume(ctx)
 	if err != nil {
 		return false, err
-	}
-	if l.state.Token != before {
-		if l.kept = l.keep(ctx, l.state, nil); l.kept != nil {
-			return false, l.kept
-		}
 	}
 	conn, err := websocket.Dial(ctx, address, websocket.Options{Transport: c.o.Upgrader})
 	if err != nil {
@@ -103,6 +96,25 @@ func (l *listener) connect(ctx context.Context) (heard bool, err error) {
 		}
 		heard = true
 	}
+}
+
+// resume returns the address to listen at. Without a watermark the stream has
+// only what is said from here on (documented), so what was said before is read.
+func (l *listener) resume(ctx context.Context) (address string, err error) {
+	before := l.state
+	if l.state, address, err = l.client.Resume(ctx, l.state); err != nil {
+		return "", err
+	}
+	var fresh []activity.Activity
+	if before.Watermark == "" {
+		if l.state, fresh, err = l.client.Read(ctx, l.state); err != nil {
+			return "", err
+		}
+	}
+	if l.state.Token != before.Token || len(fresh) > 0 {
+		l.kept = l.keep(ctx, l.state, fresh)
+	}
+	return address, l.kept
 }
 
 // errRefresh ends a connection whose token is to be refreshed.

@@ -1,20 +1,18 @@
 package hub
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
-	"io"
 	"maps"
 	"net/http"
 	"slices"
 	"strings"
-	"time"
 
 	"handoff/domain/fault"
 	"handoff/infra/microsoft/simulation/signing"
 	"handoff/infra/microsoft/simulation/tables"
+	"handoff/infra/microsoft/simulation/tenants"
 	"handoff/infra/microsoft/simulation/wire"
 )
 
@@ -130,7 +128,7 @@ func (c *conversation) deliverNext(ctx context.Context) bool {
 		forgery, h.forgeries = h.forgeries[0], h.forgeries[1:]
 	}
 	h.mu.Unlock()
-	status, err := h.post(ctx, c.bot, a, forgery)
+	status, err := h.Directory.Post(ctx, h.client, tenants.Endpoint{Application: c.bot.application, URL: c.bot.endpoint}, a, forgery)
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	d := Delivery{Activity: a, Status: status}
@@ -143,37 +141,6 @@ func (c *conversation) deliverNext(ctx context.Context) bool {
 	c.deliveries = append(c.deliveries, d)
 	h.notify()
 	return true
-}
-
-// post sends an activity to the bot's endpoint, as the Bot Connector does.
-func (h *Hub) post(ctx context.Context, b *bot, a wire.Object, f signing.Forgery) (int, error) {
-	now := h.Clock.Now()
-	header, err := h.Directory.Bots().Header(f, signing.Claims{
-		"iss": "https://api.botframework.com", "aud": b.application, "serviceurl": a["serviceUrl"],
-		"nbf": now.Add(-time.Minute).Unix(), "iat": now.Unix(), "exp": now.Add(time.Hour).Unix(),
-	}, now)
-	if err != nil {
-		return 0, fmt.Errorf("sign: %w", err)
-	}
-	body, err := json.Marshal(a)
-	if err != nil {
-		return 0, fmt.Errorf("write the activity: %w", err)
-	}
-	r, err := http.NewRequestWithContext(ctx, http.MethodPost, b.endpoint, bytes.NewReader(body))
-	if err != nil {
-		return 0, fmt.Errorf("address the bot: %w", err)
-	}
-	r.Header.Set("Content-Type", "application/json; charset=utf-8")
-	if header != "" {
-		r.Header.Set("Authorization", header)
-	}
-	answer, err := h.client.Do(r)
-	if err != nil {
-		return 0, fmt.Errorf("ask the bot: %w", err)
-	}
-	defer func() { _ = answer.Body.Close() }()
-	_, _ = io.Copy(io.Discard, io.LimitReader(answer.Body, wire.MaxBody))
-	return answer.StatusCode, nil
 }
 
 // Redeliver sends an activity of a conversation to its bot once more, with the

@@ -22,9 +22,10 @@ type conversation struct {
 	stream     *stream
 
 	user        wire.Object
-	steps       []Node // still to be done of the topic
-	waiting     string // the variable that the next message fills
-	busy        bool   // a step comes later
+	heard       wire.Object // what the user said last, as it was kept
+	steps       []Node      // still to be done of the topic
+	waiting     string      // the variable that the next message fills
+	busy        bool        // a step comes later
 	queue       []string
 	misses      int // phrases in a row that were not understood
 	transferred bool
@@ -82,13 +83,16 @@ func (c *conversation) hear(a wire.Object) string {
 	given := maps.Clone(a)
 	c.user = wire.Child(given, "from")
 	id := c.add(given)
+	c.heard = given
 	switch a["type"] {
 	case "message":
-		c.next++ // a trace of the bot's that is not delivered
 		if c.transferred {
 			c.afterTransfer++
 		}
-		c.message(wire.String(a, "text"))
+		if c.bot.External == nil {
+			c.next++ // a trace of the bot's that is not delivered
+			c.message(wire.String(a, "text"))
+		}
 	case "event":
 		c.event(wire.String(a, "name"), a["value"])
 	case "endOfConversation":

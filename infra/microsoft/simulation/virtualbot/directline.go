@@ -29,6 +29,8 @@ func (s *Service) DirectLine(region string) http.Handler {
 		"POST /v3/directline/conversations/{id}/activities": d.post,
 		"POST /v3/directline/conversations/{id}/upload":     d.upload,
 		"GET /v3/directline/conversations/{id}/stream":      d.stream,
+		"POST /v3/conversations/{id}/activities":            d.answer,
+		"POST /v3/conversations/{id}/activities/{aid}":      d.answer,
 	}.Handler(Shape)
 }
 
@@ -128,23 +130,37 @@ func (d *directLine) refresh(w http.ResponseWriter, r *http.Request) error {
 }
 
 func (d *directLine) start(w http.ResponseWriter, r *http.Request) error {
+	made, status, joined, err := d.begin(r)
+	if err != nil {
+		return err
+	}
+	_ = d.deliver(r.Context(), joined) // a bot that is down is noticed by who says something to it
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.hand(w, status, made, wire.Object{"streamUrl": d.streamURL(r, made, "")})
+	return nil
+}
+
+// begin starts the conversation of a request's token, and returns what its bot
+// is told of it where it was not started yet.
+func (d *directLine) begin(r *http.Request) (made token, status int, joined *delivery, err error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	t, err := d.enter(r)
 	if err != nil {
-		return err
+		return token{}, 0, nil, err
 	}
-	made := *t
+	made = *t
 	if made.conversation == "" {
 		made.conversation = d.newConversation(t.bot)
 	}
-	c, status := d.conversations[made.conversation], http.StatusOK
-	if !c.started {
-		c.started, status = true, http.StatusCreated
-		d.order = append(d.order, c.id)
+	c := d.conversations[made.conversation]
+	if c.started {
+		return made, http.StatusOK, nil, nil
 	}
-	d.hand(w, status, made, wire.Object{"streamUrl": d.streamURL(r, made, "")})
-	return nil
+	c.started = true
+	d.order = append(d.order, c.id)
+	return made, http.StatusCreated, c.joined(), nil
 }
 
 // streamURL returns an address that opens the conversation's stream within a
@@ -167,6 +183,9 @@ func (d *directLine) reconnect(w http.ResponseWriter, r *http.Request) error {
 	watermark := r.URL.Query().Get("watermark")
 	if _, err := c.since(watermark); err != nil {
 		return err
+	}
+	if watermark == "" { // what was said before is not replayed (documented)
+		watermark = strconv.Itoa(len(c.activities))
 	}
 	made := *t
 	made.conversation = c.id
@@ -207,21 +226,34 @@ func (d *directLine) read(w http.ResponseWriter, r *http.Request) error {
 }
 
 func (d *directLine) post(w http.ResponseWriter, r *http.Request) error {
+	id, out, err := d.take(w, r)
+	if err != nil {
+		return err
+	}
+	if err := d.deliver(r.Context(), out); err != nil {
+		return err
+	}
+	wire.JSON(w, http.StatusOK, wire.Object{"id": id})
+	return nil
+}
+
+// take takes what a user says, and returns what its bot is told.
+func (d *directLine) take(w http.ResponseWriter, r *http.Request) (id string, out *delivery, err error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	c, t, err := d.within(r)
 	if err != nil {
-		return err
+		return "", nil, err
 	}
 	body, err := wire.Body(w, r)
 	if err != nil {
-		return err
+		return "", nil, err
 	}
 	if err := check(body, t); err != nil {
-		return err
+		return "", nil, err
 	}
-	wire.JSON(w, http.StatusOK, wire.Object{"id": c.hear(body)})
-	return nil
+	id = c.hear(body)
+	return id, c.told(c.heard), nil
 }
 
 // check refuses an activity that Direct Line would.
@@ -246,7 +278,8 @@ func check(a wire.Object, t *token) error {
 	case a["type"] == "event" && wire.String(a, "name") == "":
 		return wire.Refuse(http.StatusBadRequest, "MissingProperty", "The event has no 'name'.")
 	case len(utf16.Encode([]rune(string(raw)))) > maxActivity:
-		return wire.Refuse(http.StatusRequestEntityTooLarge, "MessageSizeTooBig", "The activity is larger than 256K characters.")
+		// The contract lists no 413 (Direct Line API 3.0, HTTP status codes).
+		return wire.Refuse(http.StatusBadRequest, "MessageSizeTooBig", "The activity is larger than 256K characters.")
 	}
 	return nil
 }

@@ -21,6 +21,7 @@ import (
 	"time"
 
 	"handoff/infra/microsoft/simulation/clock"
+	"handoff/infra/microsoft/simulation/tenants"
 	"handoff/infra/microsoft/simulation/wire"
 )
 
@@ -44,6 +45,8 @@ type Bot struct {
 	// Secured has the token endpoint ask for the secret (web channel security).
 	Secured bool
 	Topics  []Topic
+	// External is the program that the bot is; nil: it follows its topics.
+	External *External
 }
 
 // Topic is what a bot does after one of the phrases. The topic Greeting is
@@ -84,6 +87,8 @@ type Options struct {
 	// URL returns the address of the Direct Line of a region, without a slash
 	// at the end.
 	URL func(region string) string
+	// Directory knows external bots, and signs what is posted to them.
+	Directory *tenants.Directory
 }
 
 // Service is Direct Line, in all regions, and the bots. It is safe for
