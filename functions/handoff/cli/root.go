@@ -34,7 +34,7 @@ func (a *app) root() *cobra.Command {
 	}
 	root.AddGroup(&cobra.Group{ID: groupRun, Title: "Run it"}, &cobra.Group{ID: groupConnect, Title: "Connect a bot"},
 		&cobra.Group{ID: groupWork, Title: "Escalations and deliveries"}, &cobra.Group{ID: groupAudit, Title: "Look back, check, erase"})
-	root.AddCommand(a.serveCommand(), a.demoCommand(), a.versionCommand(),
+	root.AddCommand(a.serveCommand(), a.demoCommand(), a.simulateCommand(), a.versionCommand(),
 		a.connectCommand(), a.checkCommand(), a.disconnectCommand(), a.connectionsCommand(), a.endpointsCommand(), a.rulesCommand(), a.keysCommand(),
 		a.raiseCommand(), a.escalationsCommand(), a.whyCommand(), a.statusCommand(), a.deliveriesCommand(),
 		a.replayCommand(), a.verifyCommand(), a.eraseCommand(), a.exportCommand(), a.importCommand(), a.reindexCommand(), exitCodesTopic(), environmentTopic(), noticeTopic())
