@@ -235,7 +235,7 @@ func (b *Bench) Want(a Answer, status int, code string) {
 func Run(t *testing.T, start func(*testing.T, ...func(*simulation.Config)) *Bench) {
 	t.Helper()
 	for host, checks := range map[string]map[string]func(*testing.T, Opener){
-		"login": login, "graph": graph, "script": script, "azure": azure, "dataverse": dataverse, "discovery": discovery, "directline": directline, "omnichannel": omnichannel, "routing": routing, "pages": pages,
+		"login": login, "graph": graph, "script": script, "azure": azure, "dataverse": dataverse, "discovery": discovery, "directline": directline, "omnichannel": omnichannel, "routing": routing, "pages": pages, "livechat": livechat,
 	} {
 		t.Run(host, func(t *testing.T) {
 			t.Parallel()

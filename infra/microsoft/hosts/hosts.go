@@ -49,6 +49,7 @@ type urls struct {
 	PowerPlatform string            `json:"power_platform"`
 	DirectLine    string            `json:"direct_line"`
 	Connector     string            `json:"connector"`
+	LiveChat      string            `json:"live_chat"`
 	Organisations map[string]string `json:"organisations"` // by their official address
 }
 
@@ -64,7 +65,7 @@ func Simulated(ctx context.Context, client *http.Client, control string) (Hosts,
 		return Hosts{}, fault.Newf(fault.Unavailable, "simulation-unreachable",
 			"There is no simulation of Microsoft's cloud at %s. Start it: handoff simulate microsoft.", control).Because(err)
 	}
-	all := append([]string{u.Login, u.Graph, u.Azure, u.Discovery, u.PowerPlatform, u.DirectLine, u.Connector}, slices.Collect(maps.Values(u.Organisations))...)
+	all := append([]string{u.Login, u.Graph, u.Azure, u.Discovery, u.PowerPlatform, u.DirectLine, u.Connector, u.LiveChat}, slices.Collect(maps.Values(u.Organisations))...)
 	for _, at := range all {
 		if err := onThisMachine(at); err != nil {
 			return Hosts{}, err
@@ -110,9 +111,11 @@ func (u urls) hosts() Hosts {
 	return Hosts{
 		Connecting: provider.Hosts{
 			Login: u.Login, Graph: u.Graph + "/v1.0", Azure: u.Azure, Discovery: u.Discovery, Organisation: organisation, Loopback: true,
+			DirectLine: here, TokenEndpoints: here, DirectLineBase: u.DirectLine,
 		},
 		Relaying: relaying.Hosts{
 			Login: u.Login, DirectLine: here, TokenEndpoints: here, Connector: here, DirectLineBase: u.DirectLine, Organisation: organisation,
+			LiveChat: u.LiveChat,
 		},
 		Inbound:   botauth.Cloud{Metadata: u.Login + "/v1/.well-known/openidconfiguration", Issuer: botauth.Public().Issuer},
 		Simulated: true,

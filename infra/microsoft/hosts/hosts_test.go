@@ -60,7 +60,7 @@ func TestNothingElsewhereIsASimulation(t *testing.T) {
 	here := `"http://127.0.0.1:1"`
 	whole := func(login string) string {
 		return `{"login":` + login + `,"graph":` + here + `,"azure":` + here + `,"discovery":` + here + `,"power_platform":` + here +
-			`,"direct_line":` + here + `,"connector":` + here + `,"organisations":{"https://a.crm4.dynamics.com":` + here + `}}`
+			`,"direct_line":` + here + `,"connector":` + here + `,"live_chat":` + here + `,"organisations":{"https://a.crm4.dynamics.com":` + here + `}}`
 	}
 	for sentence, c := range map[string]struct{ control, fault string }{
 		"everything is here":        {answers(whole(here)), ""},

@@ -14,6 +14,7 @@ import (
 	"crypto/sha256"
 	"fmt"
 	"net/http"
+	"net/url"
 	"time"
 
 	"handoff/domain/connection"
@@ -24,6 +25,7 @@ import (
 	"handoff/infra/microsoft/directline"
 	"handoff/infra/microsoft/entra"
 	"handoff/infra/microsoft/entra/controlplane"
+	"handoff/infra/microsoft/livechat"
 	"handoff/infra/microsoft/omnichannel"
 )
 
@@ -45,6 +47,17 @@ type Hosts struct {
 	// Organisation returns where an organisation answers; nil: at its own
 	// address.
 	Organisation func(organisation string) string
+	// LiveChat is where chat widgets connect; empty: where their embed codes say.
+	LiveChat string
+}
+
+// liveChat returns the hosts that live chats may have; nil: those of the client.
+func (h Hosts) liveChat() []string {
+	u, err := url.Parse(h.LiveChat)
+	if err != nil || h.LiveChat == "" {
+		return nil
+	}
+	return []string{u.Hostname()}
 }
 
 // Options are for making a Relaying. HTTP, Now, Secrets and Connection are
@@ -61,8 +74,9 @@ type Options struct {
 
 // Relaying speaks with bots and hubs. It is safe for concurrent use.
 type Relaying struct {
-	o    Options
-	bots *directline.Client
+	o     Options
+	bots  *directline.Client
+	chats *livechat.Client
 	// sources keep the tokens of an application for an API, hubs the clients
 	// that go with them, and links the escalation of a hub's record.
 	sources *lru.Cache[signIn, *entra.Source]
@@ -92,6 +106,7 @@ func New(o Options) *Relaying {
 		bots: directline.New(directline.Options{
 			HTTP: o.HTTP, Now: o.Now, Hosts: o.Hosts.DirectLine, TokenHosts: o.Hosts.TokenEndpoints,
 		}),
+		chats:   livechat.New(livechat.Options{HTTP: o.HTTP, Now: o.Now, Hosts: o.Hosts.liveChat()}),
 		sources: lru.New[signIn, *entra.Source](keptSources), hubs: lru.New[signIn, *connector.Client](keptSources),
 		links: lru.New[recordKey, string](keptLinks),
 	}

@@ -14,7 +14,7 @@ const maxMessage = 500
 // refusal reads an answer that is no success.
 func (c *Client) refusal(resp *http.Response, body []byte) error {
 	k, code, says := meaning(resp.StatusCode)
-	r := &RefusedError{Status: resp.StatusCode}
+	r := &RefusedError{Status: resp.StatusCode, Header: resp.Header}
 	var told struct {
 		Error struct {
 			Code    string `json:"code"`

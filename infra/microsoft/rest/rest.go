@@ -14,6 +14,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"net/url"
 	"strings"
@@ -48,6 +49,8 @@ type Request struct {
 	Method, URL string
 	// Bearer is the token of the Authorization header, or empty.
 	Bearer string
+	// Header is sent beside what every call has; nil is fine.
+	Header http.Header
 	// Body is JSON, or nil for none.
 	Body []byte
 	// Repeatable says that it does no harm when the service does it twice.
@@ -58,6 +61,7 @@ type Request struct {
 // Answer is what a service answered with a status of 2xx.
 type Answer struct {
 	Status int
+	Header http.Header
 	Body   []byte
 	// Attempts is how many times the call was made. Above 1, a call that is no
 	// read may have had its effect more than once.
@@ -70,6 +74,7 @@ type RefusedError struct {
 	Status  int
 	Code    string // the service's own, such as TokenExpired; may be empty
 	Message string // at most 500 bytes
+	Header  http.Header
 }
 
 // Error returns status, code and message.
@@ -114,6 +119,7 @@ func (c *Client) once(ctx context.Context, r Request) (Answer, error) {
 	if err != nil {
 		return Answer{}, fmt.Errorf("write a request to %s: %w", c.Title, err)
 	}
+	maps.Copy(req.Header, r.Header)
 	req.Header.Set("Accept", "application/json")
 	if r.Body != nil {
 		req.Header.Set("Content-Type", "application/json; charset=utf-8")
@@ -133,7 +139,7 @@ func (c *Client) once(ctx context.Context, r Request) (Answer, error) {
 	if resp.StatusCode < 200 || resp.StatusCode > 299 {
 		return Answer{}, c.refusal(resp, body)
 	}
-	return Answer{Status: resp.StatusCode, Body: body}, nil
+	return Answer{Status: resp.StatusCode, Header: resp.Header, Body: body}, nil
 }
 
 func (c *Client) unredirected() *http.Client {

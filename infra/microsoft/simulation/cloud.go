@@ -39,6 +39,7 @@ const (
 	Connector        = "connector"         // the Bot Connector, as serviceUrl names it
 	Pages            = "pages"             // the customer's widget and the human agents' desk
 	Control          = "control"           // the script, over HTTP
+	LiveChat         = "livechat"          // what chat widgets talk to: {organisation}.omnichannelengagementhub.com
 )
 
 // Config is a cloud as it is at the start.
@@ -102,7 +103,9 @@ func New(c Config) (*Cloud, error) {
 		}
 		cloud.databases = append(cloud.databases, d)
 	}
-	cloud.virtual = virtualbot.New(virtualbot.Options{Clock: c.Clock, Published: cloud.published, URL: cloud.directLine}, c.VirtualBots...)
+	cloud.virtual = virtualbot.New(virtualbot.Options{
+		Clock: c.Clock, Published: cloud.published, URL: cloud.directLine, Directory: cloud.directory,
+	}, c.VirtualBots...)
 	cloud.hub = hub.New(hub.Options{
 		Clock: c.Clock, Directory: cloud.directory, Azure: cloud.azure, Organisations: cloud.databases,
 		ServiceURL: func() string { return cloud.urls.Connector + hub.Region + "/" },
@@ -149,6 +152,7 @@ type URLs struct {
 	Connector        string `json:"connector"`
 	Pages            string `json:"pages"`
 	Control          string `json:"control"`
+	LiveChat         string `json:"live_chat"`
 	// Dataverse has each organisation's address by its id.
 	Dataverse map[string]string `json:"dataverse"`
 	// Organisations has the same addresses by the organisations' official ones,
@@ -189,7 +193,7 @@ func (c *Cloud) all() []host {
 			u.Dataverse[d.ID], u.Organisations[d.URL] = at, at
 		}})
 	}
-	return all
+	return append(all, host{LiveChat, "", hub.LiveChatShape, c.hub.LiveChat(), func(at string) { u.LiveChat = at }})
 }
 
 // Start serves every host on a port of its own on 127.0.0.1, until ctx ends. It

@@ -73,6 +73,7 @@ type Hub struct {
 	shut          map[string]bool // queues outside of their hours
 	forgeries     []signing.Forgery
 	attachments   map[string]attachment
+	sessions      map[string]*session // of the live chat service, by their request ids
 	random        func(n int) int
 }
 
@@ -81,7 +82,8 @@ type Hub struct {
 func New(o Options, random func(n int) int) *Hub {
 	h := &Hub{
 		Options: o, client: &http.Client{Timeout: botPatience}, ctx: context.Background(), changed: make(chan struct{}),
-		away: make(map[string]bool), shut: make(map[string]bool), attachments: make(map[string]attachment), random: random,
+		away: make(map[string]bool), shut: make(map[string]bool), attachments: make(map[string]attachment),
+		sessions: make(map[string]*session), random: random,
 	}
 	for _, d := range o.Organisations {
 		d.Guard("msdyn_ocliveworkitems", h.guard)
@@ -115,7 +117,8 @@ func (h *Hub) SetAway(person string, away bool) {
 	h.assign()
 }
 
-// SetShut has a queue be outside of its operating hours, or inside again.
+// SetShut has a queue, or the widget with a data-app-id, be outside of its
+// operating hours, or inside again.
 func (h *Hub) SetShut(queue string, shut bool) {
 	h.mu.Lock()
 	defer h.mu.Unlock()

@@ -132,16 +132,18 @@ func (w *Widget) Read(ctx context.Context) (Message, error) {
 // Close is the customer leaving. It fails with transition-illegal where the
 // conversation has ended before.
 func (w *Widget) Close() error {
-	return w.hub.with(w.id, func(c *conversation) error {
-		switch {
-		case c.status == Open:
-			return c.close(CustomerLeftOpen)
-		case c.botHas():
-			return c.close(CustomerLeftActive)
-		}
-		c.notice("The customer has left.")
-		return c.move(WrapUp, CustomerMovedToWrapUp)
-	})
+	return w.hub.with(w.id, (*conversation).leave)
+}
+
+func (c *conversation) leave() error {
+	switch {
+	case c.status == Open:
+		return c.close(CustomerLeftOpen)
+	case c.botHas():
+		return c.close(CustomerLeftActive)
+	}
+	c.notice("The customer has left.")
+	return c.move(WrapUp, CustomerMovedToWrapUp)
 }
 
 // watchSilence closes a conversation with a bot after 30 silent minutes.
