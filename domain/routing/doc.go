@@ -50,6 +50,10 @@
 //   - holidays: a list of dates, 2026-12-25 or 12-25 (every year).
 //   - rules: at most 500, in order.
 //   - tests: at most 200; see below.
+//   - check: how `handoff check --end-to-end` goes: queue is the id of the queue
+//     that takes it, which has no customers in it, and phrase what it says to the
+//     bot to be handed over. Without them it is the queue test, and a phrase that
+//     most bots know.
 //
 // # Rules
 //

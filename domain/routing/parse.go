@@ -116,12 +116,15 @@ func (p *parser) read() *yaml.Node {
 
 // file reads the sections in the order in which they need one another.
 func (p *parser) file(root *yaml.Node) {
-	top := p.mapping(root, "the file", "version", "name", "time_zone", "fallback", "variables", "queues", "holidays", "rules", "tests")
+	top := p.mapping(root, "the file", "version", "name", "time_zone", "fallback", "variables", "queues", "holidays", "rules", "tests", "check")
 	p.header(root, top)
 	if n := top["variables"]; n != nil {
 		p.declare(n)
 	}
 	p.queues(root, top)
+	if n := top["check"]; n != nil && len(p.set.queues) > 0 {
+		p.check(n)
+	}
 	if n := top["holidays"]; n != nil {
 		for _, d := range p.items(n, "holidays", MaxOperands) {
 			p.date(d, &p.holidays)

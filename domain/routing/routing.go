@@ -109,6 +109,7 @@ type RuleSet struct {
 	subjects  map[string]subject // by the name that `when` uses
 	rules     []rule
 	tests     []testCase
+	check     Check
 }
 
 // Hash returns "sha256:" and the hexadecimal digest of the exact source.
