@@ -1,6 +1,6 @@
 // Package publisher tells functions what was appended. It answers the stream of
-// changes of a log: facts that a function selects go to a bus, facts that may
-// lead to deliveries go to a queue that keeps them in order.
+// changes of a log, and hands each fact to those who select its type: a bus that
+// tells functions, queues that keep a conversation's facts in order, timers.
 //
 // Before anything of a commit is published it is checked: its facts follow those
 // before it, and the state that it carries follows from them. What fails is
@@ -85,13 +85,22 @@ func metricOf(typ string) string {
 	return ""
 }
 
+// Route is where facts of some types go.
+type Route struct {
+	To    Sender
+	Types []string
+	// Wants says whether a commit's facts go there; nil: those of every commit.
+	Wants func(*eventlog.Commit) bool
+}
+
 // Handler publishes. Every field is needed. It is safe for concurrent use.
 type Handler struct {
-	Log    Log
-	Codec  *events.Codec
-	Bus    Sender // of the facts that BusTypes names
-	Queue  Sender // of the facts that Types names
-	Types  []string
+	Log   Log
+	Codec *events.Codec
+	// Routes are taken one after the other. Those that drop what they have seen
+	// in the last minutes come first: where a later one fails, repeating their
+	// part costs nothing.
+	Routes []Route
 	Parker Parker
 	Teller Teller
 	Meter  Meter
@@ -127,10 +136,9 @@ func (h *Handler) Handle(ctx context.Context, batch []eventlog.Change) (failed s
 			break
 		}
 	}
-	// The queue drops what it has seen in the last minutes and the bus does
-	// not: where the bus fails, repeating the queue's part costs nothing.
-	b.send(ctx, h.Queue, h.Types)
-	b.send(ctx, h.Bus, BusTypes())
+	for _, r := range h.Routes {
+		b.send(ctx, r)
+	}
 	b.measure(ctx)
 	if b.failed < len(batch) {
 		return batch[b.failed].Sequence, fmt.Errorf("publish from %s: %w", nameOf(&batch[b.failed]), b.err)
@@ -147,9 +155,10 @@ type burst struct {
 	before map[events.StreamID]*eventlog.Commit // last of each stream in the batch
 }
 
-// fact is a fact that may be told, with the index of its change.
+// fact is a fact that may be told, with its commit and the index of its change.
 type fact struct {
 	events.Notification
+	commit *eventlog.Commit
 	change int
 }
 
@@ -185,7 +194,7 @@ func (b *burst) admit(ctx context.Context, i int, c *eventlog.Change) error {
 		return nil
 	}
 	for _, r := range c.Facts {
-		b.facts = append(b.facts, fact{events.Notify(r), i})
+		b.facts = append(b.facts, fact{events.Notify(r), &c.Commit, i})
 	}
 	return nil
 }
@@ -202,19 +211,19 @@ func (b *burst) park(ctx context.Context, p eventlog.Poison) error {
 	return nil
 }
 
-// send passes the facts of some types on, as far as nothing failed before them.
-func (b *burst) send(ctx context.Context, to Sender, types []string) {
+// send passes facts on by a route, as far as nothing failed before them.
+func (b *burst) send(ctx context.Context, r Route) {
 	var told []events.Notification
 	var from []int
 	for _, f := range b.facts {
-		if f.change < b.failed && slices.Contains(types, f.Type) {
+		if f.change < b.failed && slices.Contains(r.Types, f.Type) && (r.Wants == nil || r.Wants(f.commit)) {
 			told, from = append(told, f.Notification), append(from, f.change)
 		}
 	}
 	if len(told) == 0 {
 		return
 	}
-	for i, err := range to.Send(ctx, told) {
+	for i, err := range r.To.Send(ctx, told) {
 		if err != nil && fault.KindOf(err).Permanent() {
 			err = b.park(ctx, eventlog.Poison{Stream: told[i].Stream, Version: told[i].Version, Reason: fault.CodeOf(err)})
 		}

@@ -31,6 +31,16 @@ func TestFactsGoToThoseWhoSelectThem(t *testing.T) {
 	}
 }
 
+func TestARouteMayLeaveCommitsOut(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.connect("store-bot")
+	w.escalate("c-1")
+	w.handler.Routes[0].Wants = func(c *eventlog.Commit) bool { return c.Kind != events.KindConversation }
+	w.handle(w.changes(), "")
+	w.want([]string{"ConnectionRequested", "AppRegistered", "EscalationRaised"}, nil)
+}
+
 func TestABatchAgainIsTheSame(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)

@@ -95,7 +95,8 @@ func newWorld(t *testing.T) *world {
 		return fmt.Sprintf("command-%d", ids)
 	})
 	w.handler = &publisher.Handler{
-		Log: w.log, Codec: events.Register(), Bus: &w.bus, Queue: &w.queue, Types: deliver.Types(),
+		Log: w.log, Codec: events.Register(),
+		Routes: []publisher.Route{{To: &w.queue, Types: deliver.Types()}, {To: &w.bus, Types: publisher.BusTypes()}},
 		Parker: w, Teller: w, Meter: w, Now: func() time.Time { return b.Clock.Add(time.Second) },
 	}
 	return w

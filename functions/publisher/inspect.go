@@ -61,7 +61,7 @@ func (b *burst) inspect(ctx context.Context, c *eventlog.Change) (reason string,
 // selects reports whether facts of a type are published at all. A rules file is
 // large, and nobody is told of it.
 func (b *burst) selects(typ string) bool {
-	return slices.Contains(b.Types, typ) || slices.Contains(BusTypes(), typ)
+	return slices.ContainsFunc(b.Routes, func(r Route) bool { return slices.Contains(r.Types, typ) })
 }
 
 // previous returns the commit before another one, nil for the first of a stream.

@@ -19,6 +19,8 @@ type Message struct {
 	Queue string // ARN
 	Group string // empty in a queue that is not FIFO
 	Body  string
+	// Receipt is by what the queue knows this handing out.
+	Receipt string
 	// Received says how often it was handed out, this time included.
 	Received int
 }
@@ -98,5 +100,7 @@ func (b *batch) one(ctx context.Context, r lambdaevents.SQSMessage) (err error) 
 		return err
 	}
 	received, _ := strconv.Atoi(r.Attributes["ApproximateReceiveCount"]) // 0 where it is not told
-	return b.handle(ctx, Message{ID: r.MessageId, Queue: r.EventSourceARN, Group: r.Attributes["MessageGroupId"], Body: r.Body, Received: received})
+	return b.handle(ctx, Message{
+		ID: r.MessageId, Queue: r.EventSourceARN, Group: r.Attributes["MessageGroupId"], Body: r.Body, Receipt: r.ReceiptHandle, Received: received,
+	})
 }

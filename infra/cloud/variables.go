@@ -9,19 +9,21 @@ import (
 
 // The variables that name what the stack made.
 const (
-	LogTable        = "HANDOFF_LOG_TABLE"
-	IndexTable      = "HANDOFF_INDEX_TABLE"
-	KeysTable       = "HANDOFF_KEYS_TABLE"
-	WorkTable       = "HANDOFF_WORK_TABLE"
-	BlobsBucket     = "HANDOFF_BLOBS_BUCKET"
-	Bus             = "HANDOFF_BUS"
-	DeliveriesQueue = "HANDOFF_DELIVERIES_QUEUE"
-	TimersQueue     = "HANDOFF_TIMERS_QUEUE"
-	PoisonQueue     = "HANDOFF_POISON_QUEUE"
-	SecretsPath     = "HANDOFF_SECRETS_PATH"
-	KMSKey          = "HANDOFF_KMS_KEY"
-	BusEvents       = "HANDOFF_BUS_EVENTS"
-	Stack           = "HANDOFF_STACK"
+	LogTable         = "HANDOFF_LOG_TABLE"
+	IndexTable       = "HANDOFF_INDEX_TABLE"
+	KeysTable        = "HANDOFF_KEYS_TABLE"
+	WorkTable        = "HANDOFF_WORK_TABLE"
+	BlobsBucket      = "HANDOFF_BLOBS_BUCKET"
+	Bus              = "HANDOFF_BUS"
+	DeliveriesQueue  = "HANDOFF_DELIVERIES_QUEUE"
+	TimersQueue      = "HANDOFF_TIMERS_QUEUE"
+	PoisonQueue      = "HANDOFF_POISON_QUEUE"
+	RelayQueue       = "HANDOFF_RELAY_QUEUE"
+	RelayTimersQueue = "HANDOFF_RELAY_TIMERS_QUEUE"
+	SecretsPath      = "HANDOFF_SECRETS_PATH"
+	KMSKey           = "HANDOFF_KMS_KEY"
+	BusEvents        = "HANDOFF_BUS_EVENTS"
+	Stack            = "HANDOFF_STACK"
 )
 
 // needed is the default of a variable that has none.
@@ -39,6 +41,8 @@ func resources() []settings.Setting {
 		{Name: DeliveriesQueue, Default: needed, Doc: "URL of the FIFO queue of facts that lead to deliveries."},
 		{Name: TimersQueue, Default: needed, Doc: "URL of the queue of wake-ups."},
 		{Name: PoisonQueue, Default: needed, Doc: "URL of the queue that is told of what could not be published."},
+		{Name: RelayQueue, Default: needed, Doc: "URL of the FIFO queue of facts of relayed conversations."},
+		{Name: RelayTimersQueue, Default: needed, Doc: "URL of the queue that has relayed conversations looked at."},
 		{Name: SecretsPath, Default: needed, Doc: "Prefix of the SSM parameters with the root secrets of tenants, such as /handoff/prod."},
 		{Name: KMSKey, Default: needed, Doc: "KMS key under which SSM encrypts the root secrets of a new tenant."},
 		{Name: BusEvents, Default: "thin", Doc: "Outgoing events on the bus: off, thin or full."},
@@ -77,6 +81,16 @@ func (c *Cloud) Need(name string) string {
 		return ""
 	}
 	panic("cloud: " + name + " is not in the table of variables")
+}
+
+// PublicURL returns the address under which others reach the stack, for a
+// function that can't do without.
+func (c *Cloud) PublicURL() string {
+	if c.Settings.PublicURL == "" {
+		const name = "HANDOFF_PUBLIC_URL"
+		c.missing = append(c.missing, fault.Problem{Rule: name, Detail: name + " is not set: links in what hubs are told begin with it."})
+	}
+	return c.Settings.PublicURL
 }
 
 // unset reports all variables that were needed and are not set, or nil.

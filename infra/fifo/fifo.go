@@ -1,5 +1,6 @@
-// Package fifo hands facts to a FIFO queue of SQS: in the order of their
-// streams, and each once in five minutes however often it is sent.
+// Package fifo hands facts, and what belongs between them, to a FIFO queue of
+// SQS: in the order of their streams, and each once in five minutes however
+// often it is sent.
 package fifo
 
 import (
@@ -29,25 +30,36 @@ type Queue struct {
 // New returns the queue with a URL.
 func New(client *sqs.Client, url string) *Queue { return &Queue{client: client, url: url} }
 
+// Message is what the queue takes. Those of a group are handed out one after the
+// other, and those of an ID once in five minutes.
+type Message struct{ Group, ID, Body string }
+
 // Send hands facts over and returns an error for each, nil for one that was
 // taken. The facts of a stream are one group of messages, and none of them is
 // taken behind one that failed. A fact's id is what the queue drops repeats by.
 func (q *Queue) Send(ctx context.Context, facts []events.Notification) []error {
-	entries := make([]awsbatch.Entry, len(facts))
-	bodies := make([]string, len(facts))
+	all := make([]Message, len(facts))
 	for i, n := range facts {
 		body, err := json.Marshal(n)
 		if err != nil {
 			return slices.Repeat([]error{fmt.Errorf("encode %s: %w", n.ID, err)}, len(facts))
 		}
-		bodies[i], entries[i] = string(body), awsbatch.Entry{Group: n.Stream.String(), Bytes: len(body)}
+		all[i] = Message{Group: n.Stream.String(), ID: n.ID, Body: string(body)}
+	}
+	return q.Put(ctx, all...)
+}
+
+// Put hands messages over as Send does facts.
+func (q *Queue) Put(ctx context.Context, all ...Message) []error {
+	entries := make([]awsbatch.Entry, len(all))
+	for i, m := range all {
+		entries[i] = awsbatch.Entry{Group: m.Group, Bytes: len(m.Body)}
 	}
 	return awsbatch.Send(ctx, entries, func(ctx context.Context, batch []int) ([]error, error) {
 		in := &sqs.SendMessageBatchInput{QueueUrl: &q.url}
 		for at, i := range batch {
 			in.Entries = append(in.Entries, types.SendMessageBatchRequestEntry{
-				Id: aws.String(strconv.Itoa(at)), MessageBody: &bodies[i],
-				MessageGroupId: &entries[i].Group, MessageDeduplicationId: aws.String(facts[i].ID),
+				Id: aws.String(strconv.Itoa(at)), MessageBody: &all[i].Body, MessageGroupId: &all[i].Group, MessageDeduplicationId: &all[i].ID,
 			})
 		}
 		return q.send(ctx, in)
