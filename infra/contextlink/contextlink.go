@@ -28,7 +28,7 @@ type Keys interface {
 
 const label = "context-link"
 
-// Linker makes links. It is safe for concurrent use.
+// Linker makes and reads links. It is safe for concurrent use.
 type Linker struct {
 	keys Keys
 	base string
@@ -44,60 +44,46 @@ func (l *Linker) ContextURL(_ context.Context, tenant, escalation string, until 
 	if l.base == "" {
 		return "", nil
 	}
-	link := Link{Escalation: escalation, Until: until.UTC().Truncate(time.Second)}
-	signature, err := link.sign(l.keys, tenant)
+	token, err := l.sign(tenant, escalation, until.Unix())
 	if err != nil {
-		return "", err
+		return "", fmt.Errorf("link to escalation %s: %w", escalation, err)
 	}
-	return l.base + Path + link.signed() + "." + signature, nil
+	return l.base + Path + token, nil
 }
 
-// Link is what a link says. Parse it, then verify it.
-type Link struct {
-	Escalation string
-	Until      time.Time
-
-	signature string
-}
-
-// Parse reads what stands behind Path. Nothing of it is to be believed before
-// Verify. Its fault is link-invalid.
-func Parse(token string) (Link, error) {
+// Open returns what a link leads to, from what stands in it behind Path. Its
+// faults are link-invalid and link-expired; strangers are not told why a link is
+// not valid.
+func (l *Linker) Open(token string, now time.Time) (tenant, escalation string, until time.Time, err error) {
 	parts := strings.Split(token, ".")
-	if len(parts) != 3 || parts[0] == "" {
-		return Link{}, invalid()
+	if len(parts) != 4 {
+		return "", "", until, invalid()
 	}
-	seconds, err := strconv.ParseInt(parts[1], 36, 64)
+	seconds, err := strconv.ParseInt(parts[2], 36, 64)
 	if err != nil {
-		return Link{}, invalid()
+		return "", "", until, invalid()
 	}
-	return Link{Escalation: parts[0], Until: time.Unix(seconds, 0).UTC(), signature: parts[2]}, nil
-}
-
-// Verify reports whether a tenant's key signed the link and it has not ended.
-// Its faults are link-invalid and link-expired.
-func (l Link) Verify(keys Keys, tenant string, now time.Time) error {
-	want, err := l.sign(keys, tenant)
-	switch {
+	want, err := l.sign(parts[0], parts[1], seconds)
+	switch until = time.Unix(seconds, 0).UTC(); {
+	case err != nil && fault.KindOf(err).Permanent(): // there is no such tenant
+		return "", "", until, invalid()
 	case err != nil:
-		return err
-	case !hmac.Equal([]byte(want), []byte(l.signature)):
-		return invalid()
-	case !now.Before(l.Until):
-		return fault.New(fault.Gone, "link-expired", "The link has expired. Whoever has a key of the agent hub reads the context with it.")
+		return "", "", until, fmt.Errorf("open a link: %w", err)
+	case !hmac.Equal([]byte(want), []byte(token)):
+		return "", "", until, invalid()
+	case !now.Before(until):
+		return "", "", until, fault.New(fault.Gone, "link-expired", "The link has expired. Whoever has a key of the agent hub reads the context with it.")
 	}
-	return nil
+	return parts[0], parts[1], until, nil
 }
 
-func (l Link) sign(keys Keys, tenant string) (string, error) {
-	s, err := keys.Ref(tenant, label, l.signed())
-	if err != nil {
-		return "", fmt.Errorf("sign the link to escalation %s: %w", l.Escalation, err)
-	}
-	return s, nil
+// sign returns tenant, escalation and end, which have no dots in them, and the
+// signature of the three.
+func (l *Linker) sign(tenant, escalation string, until int64) (string, error) {
+	signed := strings.Join([]string{tenant, escalation, strconv.FormatInt(until, 36)}, ".")
+	signature, err := l.keys.Ref(tenant, label, signed)
+	return signed + "." + signature, err
 }
-
-func (l Link) signed() string { return l.Escalation + "." + strconv.FormatInt(l.Until.Unix(), 36) }
 
 func invalid() error {
 	return fault.New(fault.NotFound, "link-invalid", "There is no such link.")

@@ -1,6 +1,7 @@
 package contextlink_test
 
 import (
+	"errors"
 	"strings"
 	"testing"
 	"time"
@@ -13,43 +14,52 @@ import (
 type keys struct{}
 
 func (keys) Ref(tenant, label, value string) (string, error) {
+	switch tenant {
+	case "nobody":
+		return "", fault.New(fault.NotFound, "tenant-not-found", "There is no such tenant.")
+	case "broken":
+		return "", errors.New("broken")
+	}
 	return strings.NewReplacer(".", "_").Replace(tenant + "-" + label + "-" + value), nil
 }
 
 func TestLinks(t *testing.T) {
 	t.Parallel()
 	until := time.Date(2026, 11, 22, 10, 0, 0, 7, time.UTC)
-	url, err := contextlink.New(keys{}, "https://handoff.example").ContextURL(t.Context(), "default", "esc_1-1", until)
+	l := contextlink.New(keys{}, "https://handoff.example")
+	url, err := l.ContextURL(t.Context(), "default", "esc_1-1", until)
 	token, ok := strings.CutPrefix(url, "https://handoff.example"+contextlink.Path)
 	if err != nil || !ok {
 		t.Fatalf("link = %q, %v", url, err)
 	}
-	later := strings.Replace(token, ".", ".1", 1)
-	other := strings.Replace(token, "esc_1-1", "esc_2-1", 1)
+	change := func(old, new string) string { return strings.Replace(token, old, new, 1) }
+	soon, late := until.Add(-time.Minute), until.Add(time.Hour)
 	for sentence, c := range map[string]struct {
-		token, tenant string
-		at            time.Time
-		fault         string
+		token string
+		at    time.Time
+		fault string
 	}{
-		"a link is good until it ends":             {token, "default", until.Add(-time.Minute), ""},
-		"a link ends":                              {token, "default", until, "link-expired"},
-		"another escalation is not meant":          {other, "default", until.Add(-time.Minute), "link-invalid"},
-		"another end is not meant":                 {later, "default", until.Add(-time.Minute), "link-invalid"},
-		"another tenant did not sign":              {token, "other", until.Add(-time.Minute), "link-invalid"},
-		"a forged link that ended says no more":    {other, "default", until.Add(time.Hour), "link-invalid"},
-		"half a link is none":                      {"esc_1-1", "default", until, "link-invalid"},
-		"an end that is no number is none":         {"esc_1-1.!.x", "default", until, "link-invalid"},
-		"an escalation without a name is none":     {".a.b", "default", until, "link-invalid"},
-		"a signature that is missing is a bad one": {"esc_1-1.zzz.", "default", until, "link-invalid"},
+		"a link is good until it ends":          {token, soon, ""},
+		"a link ends":                           {token, until, "link-expired"},
+		"another escalation is not meant":       {change("esc_1-1", "esc_2-1"), soon, "link-invalid"},
+		"another end is not meant":              {change("esc_1-1.", "esc_1-1.1"), soon, "link-invalid"},
+		"another tenant did not sign":           {change("default", "other"), soon, "link-invalid"},
+		"a tenant that there is not signs none": {change("default", "nobody"), soon, "link-invalid"},
+		"a forged link that ended says no more": {change("esc_1-1", "esc_2-1"), late, "link-invalid"},
+		"an end in another spelling is none":    {change("esc_1-1.", "esc_1-1.+"), soon, "link-invalid"},
+		"an end that is no number is none":      {"default.esc_1-1.!.x", soon, "link-invalid"},
+		"half a link is none":                   {"default.esc_1-1", soon, "link-invalid"},
+		"nothing is none":                       {"", soon, "link-invalid"},
+		"a keyring that fails is another thing": {change("default", "broken"), soon, "internal"},
 	} {
 		t.Run(sentence, func(t *testing.T) {
 			t.Parallel()
-			link, err := contextlink.Parse(c.token)
-			if err == nil {
-				err = link.Verify(keys{}, c.tenant, c.at)
-			}
-			if got := fault.CodeOf(err); err != nil && got != c.fault || err == nil && c.fault != "" {
+			tenant, escalation, end, err := l.Open(c.token, c.at)
+			switch {
+			case err != nil && fault.CodeOf(err) != c.fault || err == nil && c.fault != "":
 				t.Errorf("error = %v, want %q", err, c.fault)
+			case err == nil && (tenant != "default" || escalation != "esc_1-1" || !end.Equal(until.Truncate(time.Second))):
+				t.Errorf("link leads to %s of %s until %s", escalation, tenant, end)
 			}
 		})
 	}
@@ -62,13 +72,19 @@ func TestThereIsNoLinkWithoutAnAddress(t *testing.T) {
 	}
 }
 
-func FuzzParse(f *testing.F) {
-	for _, s := range []string{"", "..", "esc_1-1.t0.abc", "esc_1-1.-1.abc", strings.Repeat(".", 100)} {
+func FuzzOpen(f *testing.F) {
+	for _, s := range []string{"", "...", "default.esc_1-1.t0.abc", "default.esc_1-1.-1.abc", strings.Repeat(".", 100)} {
 		f.Add(s)
 	}
+	l := contextlink.New(keys{}, "https://handoff.example")
 	f.Fuzz(func(t *testing.T, token string) {
-		if l, err := contextlink.Parse(token); err == nil && l.Escalation == "" {
-			t.Error("a link names nothing")
+		tenant, escalation, end, err := l.Open(token, time.Time{})
+		if err != nil {
+			return
+		}
+		again, err := l.ContextURL(t.Context(), tenant, escalation, end)
+		if err != nil || !strings.HasSuffix(again, contextlink.Path+token) {
+			t.Errorf("%q opens, and is %q when it is made (%v)", token, again, err)
 		}
 	})
 }

@@ -45,12 +45,15 @@ func withoutKeys(path string) string {
 	if strings.Contains(path, identity.TokenPrefix) {
 		return "(withheld)"
 	}
+	if strings.HasPrefix(path, linkPath) { // who has it reads
+		return linkPath + "(withheld)"
+	}
 	return path
 }
 
 // admit finds out who is calling and lets in who may use the route.
 func (s *server) admit(rt route, x *exchange, r *http.Request) error {
-	if rt.reach == reachOpen || rt.reach == reachIntake {
+	if rt.reach == reachOpen || rt.reach == reachOwn || rt.reach == reachIntake {
 		return nil
 	}
 	if err := s.authenticate(x, r); err != nil {

@@ -33,6 +33,9 @@ func TestEveryRouteAdmitsItsRolesAndNobodyElse(t *testing.T) {
 	t.Parallel()
 	h := serve(nil)
 	for _, p := range httpapi.Places(works()) {
+		if p.Own {
+			continue
+		}
 		t.Run(p.Method+" "+p.Path, func(t *testing.T) {
 			t.Parallel()
 			body, header := body(t, p)

@@ -10,6 +10,7 @@ package httpapi
 import (
 	"context"
 	"iter"
+	"net/http"
 	"time"
 
 	"handoff/domain/audit"
@@ -53,8 +54,10 @@ type API struct {
 	Escalations func(ctx context.Context, by identity.Principal, q listing.EscalationQuery) (rows []listing.Escalation, next string, err error)
 	// Context returns the private context; the escalation's view is whole.
 	Context func(ctx context.Context, by identity.Principal, id string) (conversation.View, error)
-	Why     func(ctx context.Context, by identity.Principal, id string) (Why, error)
-	Report  func(ctx context.Context, by identity.Principal, id string, status conversation.Status, code, message string) (listing.Escalation, error)
+	// ContextByLink is Context for whoever has a link; token is the end of it.
+	ContextByLink func(ctx context.Context, token string) (conversation.View, error)
+	Why           func(ctx context.Context, by identity.Principal, id string) (Why, error)
+	Report        func(ctx context.Context, by identity.Principal, id string, status conversation.Status, code, message string) (listing.Escalation, error)
 	// Erase erases the conversation of one escalation, or with a nil id all of
 	// one customer's.
 	Erase func(ctx context.Context, by identity.Principal, e Erasure) (Erased, error)
@@ -76,6 +79,10 @@ type API struct {
 	// Facts yields all facts of the tenant after a position.
 	Facts  func(ctx context.Context, by identity.Principal, after int64) iter.Seq2[events.Record, error]
 	Verify func(ctx context.Context, by identity.Principal, against string) (Verified, error)
+
+	// Messages takes what agent hubs say to bots, over the Bot Framework's
+	// protocol. It admits its callers itself.
+	Messages http.Handler
 
 	// Healthy returns why the server can't do its work, nil if it can.
 	Healthy func(ctx context.Context) error

@@ -104,6 +104,10 @@ func texts(dst *[]string) func(r *strictjson.Reader) error {
 	return func(r *strictjson.Reader) error { return r.Texts(dst) }
 }
 
+func truth(dst *bool) func(r *strictjson.Reader) error {
+	return func(r *strictjson.Reader) error { return r.Bool(dst) }
+}
+
 func span(dst *time.Duration) func(r *strictjson.Reader) error {
 	return func(r *strictjson.Reader) (err error) {
 		var written string

@@ -83,11 +83,11 @@ func TestConnecting(t *testing.T) {
 	plan := connection.Plan{
 		Name: "web-bot", Hub: state().Hub, Bot: state().Bot, Regions: state().Regions, Notice: connection.NoticePlan{AcceptedBy: "ann", TextVersion: "1"},
 		Endpoints: []connection.EndpointPlan{{ID: "desk", URL: "https://a.example", Mode: "full", Events: []string{"x"}}, {URL: "https://b.example"}}, Rules: "version: 1",
-		Omnichannel: &events.OmnichannelSet{
+		Omnichannel: &connection.OmnichannelPlan{OmnichannelSet: events.OmnichannelSet{
 			Path: "relay", Routing: "hub", Directory: "d", ClientID: "c", Environment: "e", BotOrganisation: "o", BotSchema: "s", TokenEndpoint: "https://t",
 			AzureBot: "a", Channel: "teams", Queue: "q", Workstream: "w",
-		},
-		ClientSecret: "one", ApplicationSecret: "two", HealthURL: "https://bot.example/health", RegionsOverride: &connection.OverridePlan{By: "ann", Why: "agreed"},
+		}, AddHubRules: true, TakeOverEndpoint: true},
+		ClientSecret: "one", ApplicationSecret: "two", DirectLineSecret: "three", HealthURL: "https://bot.example/health", RegionsOverride: &connection.OverridePlan{By: "ann", Why: "agreed"},
 	}
 	body, err := json.Marshal(plan)
 	if err != nil {
@@ -101,7 +101,7 @@ func TestConnecting(t *testing.T) {
 	if at := w.Header().Get("Location"); at != publicURL+"/v1/connections/web-bot" {
 		t.Errorf("Location = %q", at)
 	}
-	nulls := `{"name":"a","bot":null,"hub":null,"notice":null,"regions":null,"endpoints":null,"rules":null,"omnichannel":null,"client_secret":null,"application_secret":null,"regions_override":null,"health_url":null}`
+	nulls := `{"name":"a","bot":null,"hub":null,"notice":null,"regions":null,"endpoints":null,"rules":null,"omnichannel":null,"client_secret":null,"application_secret":null,"direct_line_secret":null,"regions_override":null,"health_url":null}`
 	expect(t, call(t, h, "admin", "POST", "/v1/connections", nulls), http.StatusAccepted, "")
 	for body, pointer := range map[string]string{
 		`{"endpoints":[{"url":"a"},{"url":1}]}`: "/endpoints/1/url", `{"regions":[]}`: "/regions", `{"endpoints":{}}`: "/endpoints", `{"hub":{"type":true}}`: "/hub/type",

@@ -62,7 +62,8 @@ func planFields(p *connection.Plan) fields {
 			return fields{"by": text(&o.By), "why": text(&o.Why)}.read(r)
 		},
 		"omnichannel":   omnichannelFields(p),
-		"client_secret": text(&p.ClientSecret), "application_secret": text(&p.ApplicationSecret), "health_url": text(&p.HealthURL),
+		"client_secret": text(&p.ClientSecret), "application_secret": text(&p.ApplicationSecret),
+		"direct_line_secret": text(&p.DirectLineSecret), "health_url": text(&p.HealthURL),
 		"endpoints": func(r *strictjson.Reader) error {
 			if null, err := r.Null(); null || err != nil {
 				return err
@@ -82,13 +83,14 @@ func omnichannelFields(p *connection.Plan) func(*strictjson.Reader) error {
 		if null, err := r.Null(); null || err != nil {
 			return err
 		}
-		o := new(events.OmnichannelSet)
+		o := new(connection.OmnichannelPlan)
 		p.Omnichannel = o
 		return fields{
 			"path": text(&o.Path), "routing": text(&o.Routing), "directory": text(&o.Directory), "client_id": text(&o.ClientID),
 			"environment": text(&o.Environment), "bot_organisation": text(&o.BotOrganisation), "bot_schema": text(&o.BotSchema),
 			"token_endpoint": text(&o.TokenEndpoint), "azure_bot": text(&o.AzureBot), "channel": text(&o.Channel),
 			"queue": text(&o.Queue), "workstream": text(&o.Workstream),
+			"add_hub_rules": truth(&o.AddHubRules), "take_over_endpoint": truth(&o.TakeOverEndpoint),
 		}.read(r)
 	}
 }

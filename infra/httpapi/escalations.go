@@ -131,12 +131,16 @@ func (s *server) context(x *exchange, r *http.Request) error {
 	if v.Context == nil {
 		return fault.New(fault.Gone, "context-erased", "The context of this escalation was erased.")
 	}
-	return x.json(http.StatusOK, EscalationContext{
+	return x.json(http.StatusOK, contextOf(v))
+}
+
+func contextOf(v conversation.View) EscalationContext {
+	return EscalationContext{
 		EscalationID: v.ID, Number: v.Number, Status: v.Status, Queue: v.Queue,
 		RaisedAt: v.Raised.RaisedAt, Reason: v.Raised.Reason, Topic: v.Raised.Topic, Language: v.Raised.Language,
 		Channel: v.Raised.Channel, Bot: v.Raised.Bot, TranscriptPending: v.Pending, Erased: v.Erased, Context: v.Context,
 		Timeline: notNil(v.Timeline),
-	})
+	}
 }
 
 func (s *server) eraseOne(x *exchange, r *http.Request) error {

@@ -8,6 +8,7 @@ type Place struct {
 	Action       identity.Action
 	Query        []string
 	Open         bool // needs no credentials
+	Own          bool // admits its callers itself
 	Signable     bool // takes a signature in place of a key
 	// Tenant says that the route is closed to keys of one connection.
 	Tenant bool
@@ -20,7 +21,7 @@ func Places(api API) []Place {
 	for _, rt := range s.bound() {
 		all = append(all, Place{
 			Method: rt.method, Path: rt.path, Action: rt.action, Query: rt.query,
-			Open: rt.reach == reachOpen, Signable: rt.reach == reachIntake, Tenant: rt.reach == reachTenant,
+			Open: rt.reach == reachOpen, Own: rt.reach == reachOwn, Signable: rt.reach == reachIntake, Tenant: rt.reach == reachTenant,
 		})
 	}
 	return all

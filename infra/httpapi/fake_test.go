@@ -104,13 +104,22 @@ func expect(t *testing.T, w *httptest.ResponseRecorder, status int, code string)
 
 // works returns operations that all succeed.
 func works() httpapi.API {
-	a := httpapi.API{Healthy: func(context.Context) error { return nil }}
+	a := httpapi.API{Healthy: func(context.Context) error { return nil }, Messages: http.HandlerFunc(takeMessages)}
 	bindConnections(&a)
 	bindEscalations(&a)
 	bindDeliveries(&a)
 	bindKeys(&a)
 	bindAudit(&a)
 	return a
+}
+
+// takeMessages answers as the Bot Connector wants it.
+func takeMessages(w http.ResponseWriter, r *http.Request) {
+	w.Header().Set("Content-Type", "application/json")
+	if r.PathValue("tenant") != "default" || r.PathValue("connection") != "store-bot" {
+		w.WriteHeader(http.StatusUnauthorized)
+	}
+	_, _ = w.Write([]byte("{}"))
 }
 
 func bindConnections(a *httpapi.API) {
@@ -184,17 +193,13 @@ func bindEscalations(a *httpapi.API) {
 		return []listing.Escalation{row()}, "", nil
 	}
 	a.Context = func(context.Context, identity.Principal, string) (conversation.View, error) {
-		at := now()
-		return conversation.View{
-			ID:         escalationID,
-			Escalation: conversation.Escalation{Number: 1, Status: conversation.Routed, Queue: events.Queue{ID: "general"}},
-			Raised:     events.EscalationRaised{RaisedAt: at, Topic: "Refund"}, Timeline: entries,
-			Context: &events.Context{
-				ConversationID: "Kx81c", Customer: &events.Customer{ID: "c-881", Verified: true},
-				Variables:  map[string]json.RawMessage{"order_total": json.RawMessage(`380.0`)},
-				Transcript: &events.Transcript{Messages: []events.Message{{At: &at, From: events.FromCustomer, Text: "Hello"}}},
-			},
-		}, nil
+		return view(entries), nil
+	}
+	a.ContextByLink = func(_ context.Context, token string) (conversation.View, error) {
+		if token == "bad" {
+			return conversation.View{}, fault.New(fault.NotFound, "link-invalid", "There is no such link.")
+		}
+		return view(entries), nil
 	}
 	a.Why = func(context.Context, identity.Principal, string) (httpapi.Why, error) {
 		return httpapi.Why{EscalationID: escalationID, Earlier: []audit.Why{{Moved: true, Lines: []string{"a"}}}}, nil
@@ -294,5 +299,20 @@ type (
 func onlySecret(s standardwebhooks.Secret) func(context.Context, string, string) ([]standardwebhooks.Secret, error) {
 	return func(context.Context, string, string) ([]standardwebhooks.Secret, error) {
 		return []standardwebhooks.Secret{s}, nil
+	}
+}
+
+// view is an escalation with everything that the bot knew.
+func view(entries []conversation.Entry) conversation.View {
+	at := now()
+	return conversation.View{
+		ID:         escalationID,
+		Escalation: conversation.Escalation{Number: 1, Status: conversation.Routed, Queue: events.Queue{ID: "general"}},
+		Raised:     events.EscalationRaised{RaisedAt: at, Topic: "Refund"}, Timeline: entries,
+		Context: &events.Context{
+			ConversationID: "Kx81c", Customer: &events.Customer{ID: "c-881", Verified: true},
+			Variables:  map[string]json.RawMessage{"order_total": json.RawMessage(`380.0`)},
+			Transcript: &events.Transcript{Messages: []events.Message{{At: &at, From: events.FromCustomer, Text: "Hello"}}},
+		},
 	}
 }

@@ -87,7 +87,7 @@ func names(v any) []string {
 func allowed(p httpapi.Place) []string {
 	var all []string
 	for _, r := range []identity.Role{identity.Admin, identity.Auditor, identity.Bot, identity.Hub} {
-		if !p.Open && (p.Action == "" || r.May(p.Action)) {
+		if !p.Open && !p.Own && (p.Action == "" || r.May(p.Action)) {
 			all = append(all, string(r))
 		}
 	}
@@ -97,7 +97,7 @@ func allowed(p httpapi.Place) []string {
 // target fills a path's names.
 func target(path string) string {
 	return strings.NewReplacer("{connection}", "store-bot", "{endpoint}", "desk", "{escalation}", escalationID,
-		"{delivery}", "6f1c5a52-0000-8000-8000-00000000000d", "{key}", "mfrggzdf",
+		"{delivery}", "6f1c5a52-0000-8000-8000-00000000000d", "{key}", "mfrggzdf", "{tenant}", "default", "{link}", "default.esc_1.t0.sig",
 		"{schema}", "escalation-routed.v1.json").Replace(path)
 }
 

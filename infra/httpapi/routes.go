@@ -17,6 +17,8 @@ type reach uint8
 const (
 	// reachOpen routes answer anybody.
 	reachOpen reach = iota
+	// reachOwn routes admit their callers themselves, and take any query.
+	reachOwn
 	// reachIntake routes are open to keys and to signatures over the body, which
 	// they check themselves.
 	reachIntake
@@ -50,7 +52,7 @@ func (rt route) methods() []string {
 }
 
 func (rt route) checkQuery(u *url.URL) error {
-	if rt.reach == reachIntake {
+	if rt.reach == reachIntake || rt.reach == reachOwn {
 		return nil // bots' platforms add parameters of their own
 	}
 	q, err := url.ParseQuery(u.RawQuery)
@@ -86,6 +88,8 @@ func (s *server) openRoutes() []route {
 		{method: "GET", path: "/healthz", reach: reachOpen, bound: s.api.Healthy != nil, handle: s.healthy},
 		{method: "GET", path: "/v1/openapi.yaml", reach: reachOpen, bound: true, handle: s.document},
 		{method: "GET", path: "/schemas/{schema}", reach: reachOpen, bound: true, handle: s.schema},
+		{method: "GET", path: "/c/{link}", reach: reachOpen, bound: s.api.ContextByLink != nil, handle: s.contextByLink},
+		{method: "POST", path: "/v1/messages/{tenant}/{connection}", reach: reachOwn, bound: s.api.Messages != nil, handle: s.messages},
 		{method: "GET", path: "/v1/version", reach: reachKey, bound: true, handle: s.version},
 		{method: "GET", path: "/v1/whoami", reach: reachKey, bound: true, handle: s.whoami},
 	}
