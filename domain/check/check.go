@@ -19,7 +19,7 @@ const DefaultQueue = "test"
 // Plan says what is wanted of a check. Its zero value leaves everything to the
 // connection's rules.
 type Plan struct {
-	Say   string `json:"say,omitempty"`
+	Say   string `json:"phrase,omitempty"`
 	Queue string `json:"queue,omitempty"` // id of one of the rules' queues
 	// ToPeople allows a queue that is not for tests, and a hub that chooses its
 	// queue without asking Handoff.
@@ -36,7 +36,7 @@ type Begun struct {
 	Record string `json:"record,omitempty"`
 	// Say and Queue are of the path relay only: to a bot that is connected
 	// without Handoff nothing can be said.
-	Say   string       `json:"say,omitempty"`
+	Say   string       `json:"phrase,omitempty"`
 	Queue events.Queue `json:"queue,omitzero"`
 	// OpenedAt is when the hub had the chat, and Until when the check ends by
 	// itself.

@@ -90,6 +90,12 @@ type Handler struct {
 	HubSecrets HubSecrets
 	// Geography is where this server keeps its log; Unknown: plans have to say.
 	Geography geography.Geography
+	Links     Links // nil: no context is read by a link
+	// Opener and Chats are for end-to-end checks; nil: none are made. Positions
+	// spares their followers the log before them; nil: they read all of it.
+	Opener    ChatOpener
+	Chats     Chats
+	Positions Positions
 	// CheckURL refuses endpoints that may not be reached, with a fault.
 	CheckURL func(ctx context.Context, url string) error
 	Now      func() time.Time

@@ -10,6 +10,8 @@ import (
 	"handoff/domain/escid"
 	"handoff/domain/fault"
 	"handoff/domain/identity"
+	"handoff/domain/routing"
+	"handoff/events"
 	"handoff/infra/rulebook"
 )
 
@@ -56,20 +58,39 @@ func (h *Handler) explain(ctx context.Context, e found, i int) (audit.Why, error
 	if err != nil {
 		return w, err
 	}
+	went := "went"
+	if e.Check != nil {
+		decision.Queue, went = byRules(set, f.Route), "would have gone"
+	}
 	lines, err := set.Explain(decision)
 	if err != nil {
 		return w, err
 	}
-	queue := f.Queue.ID
-	if f.Queue.Name != "" {
-		queue = fmt.Sprintf("%s (%s)", f.Queue.Name, f.Queue.ID)
-	}
-	w.Sentence = fmt.Sprintf("It went to %s, the fallback queue, because no rule matched.", queue)
+	queue := called(decision.Queue.ID, decision.Queue.Name)
+	w.Sentence = fmt.Sprintf("It %s to %s, the fallback queue, because no rule matched.", went, queue)
 	for _, l := range lines {
 		w.Lines = append(w.Lines, l.String())
 		if l.Index >= 0 && l.Index == f.Route.RuleIndex {
-			w.Sentence = fmt.Sprintf("It went to %s because rule %q matched: %s.", queue, l.Rule, strings.TrimPrefix(l.Text, "yes: "))
+			w.Sentence = fmt.Sprintf("It %s to %s because rule %q matched: %s.", went, queue, l.Rule, strings.TrimPrefix(l.Text, "yes: "))
 		}
 	}
+	if e.Check != nil {
+		w.Sentence = fmt.Sprintf("It went to %s, for a check raised it and no customer. By the rules: %s", called(f.Queue.ID, f.Queue.Name), w.Sentence)
+	}
 	return w, nil
+}
+
+// byRules returns the queue that the rules chose for what a check raised.
+func byRules(set *routing.RuleSet, r events.Route) routing.Queue {
+	if all := set.Rules(); r.RuleIndex >= 0 && r.RuleIndex < len(all) {
+		return all[r.RuleIndex].Queue
+	}
+	return set.Fallback()
+}
+
+func called(id, name string) string {
+	if name == "" {
+		return id
+	}
+	return fmt.Sprintf("%s (%s)", name, id)
 }
