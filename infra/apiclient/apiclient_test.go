@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"handoff/domain/check"
 	"handoff/domain/connection"
 	"handoff/domain/conversation"
 	"handoff/domain/fault"
@@ -65,6 +66,7 @@ func TestConnections(t *testing.T) {
 		ClientSecret: "a secret that has to arrive", // though it is printed as a word
 	}
 	seen := connection.Checked{Connection: state, Seen: []events.Finding{{Code: "a", Detail: "Do it.", Blocking: true}}}
+	checking, begun := check.Plan{Say: "help", Queue: "test", ToPeople: true}, check.Begun{ID: "chk_1", Chat: "chat", After: 17}
 	leave := connection.DisconnectPlan{Reason: "closed", DrainFor: 90 * time.Minute}
 	c := connect(t, httpapi.API{
 		Connect: func(_ context.Context, _ identity.Principal, p connection.Plan) (connection.Connected, error) {
@@ -87,6 +89,17 @@ func TestConnections(t *testing.T) {
 			same(t, "id", id, "store-bot", nil)
 			return seen, nil
 		},
+		BeginCheck: func(_ context.Context, _ identity.Principal, id string, p check.Plan) (check.Begun, error) {
+			same(t, "plan of "+id, p, checking, nil)
+			return begun, nil
+		},
+		LookCheck: func(_ context.Context, _ identity.Principal, id, chat string) (check.Seen, error) {
+			return check.Seen{Record: id + " " + chat}, nil
+		},
+		EndCheck: func(_ context.Context, _ identity.Principal, id, chat string) error {
+			same(t, "chat", id+" "+chat, "store-bot a/b", nil)
+			return nil
+		},
 	})
 	done, err := c.Connect(ctx, plan)
 	same(t, "connected", done, connection.Connected{State: state, Credentials: &connection.Credentials{BotKey: "hk_b"}}, err)
@@ -98,6 +111,11 @@ func TestConnections(t *testing.T) {
 	same(t, "disconnected", got, state, err)
 	checked, err := c.Check(ctx, "store-bot")
 	same(t, "checked", checked, seen, err)
+	began, err := c.BeginCheck(ctx, "store-bot", checking)
+	same(t, "begun", began, begun, err)
+	looked, err := c.LookCheck(ctx, "store-bot", "chat")
+	same(t, "looked", looked.Record, "store-bot chat", err)
+	same(t, "ended", struct{}{}, struct{}{}, c.EndCheck(ctx, "store-bot", "a/b"))
 }
 
 func TestEndpointsAndRules(t *testing.T) {

@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"strings"
 
+	"handoff/domain/check"
 	"handoff/domain/connection"
 	"handoff/domain/listing"
 	"handoff/infra/httpapi"
@@ -23,6 +24,22 @@ func (c *Client) Connection(ctx context.Context, id string) (connection.State, e
 // Check looks at a connection's hub and bot as they are now.
 func (c *Client) Check(ctx context.Context, id string) (connection.Checked, error) {
 	return call[connection.Checked](ctx, c, request{method: http.MethodPost, path: at("/v1/connections/%s/check", id)})
+}
+
+// BeginCheck opens a chat in a connection's hub as if a customer had.
+func (c *Client) BeginCheck(ctx context.Context, id string, p check.Plan) (check.Begun, error) {
+	return call[check.Begun](ctx, c, post(at("/v1/connections/%s/checks", id), p))
+}
+
+// LookCheck returns how the hub has the chat of a check.
+func (c *Client) LookCheck(ctx context.Context, id, chat string) (check.Seen, error) {
+	return call[check.Seen](ctx, c, get(at("/v1/connections/%s/checks/%s", id, chat)))
+}
+
+// EndCheck closes the chat of a check.
+func (c *Client) EndCheck(ctx context.Context, id, chat string) error {
+	_, err := call[struct{}](ctx, c, request{method: http.MethodDelete, path: at("/v1/connections/%s/checks/%s", id, chat)})
+	return err
 }
 
 // Connections returns a page of connections. Of the query the page counts.

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"handoff/domain/audit"
+	"handoff/domain/check"
 	"handoff/domain/connection"
 	"handoff/domain/conversation"
 	"handoff/domain/identity"
@@ -35,6 +36,11 @@ type API struct {
 	Disconnect  func(ctx context.Context, by identity.Principal, id string, p connection.DisconnectPlan) (connection.State, error)
 	// CheckConnection looks at a connection's hub and bot as they are now.
 	CheckConnection func(ctx context.Context, by identity.Principal, id string) (connection.Checked, error)
+	// BeginCheck opens a chat in a connection's hub as if a customer had, LookCheck
+	// tells how the hub has it, and EndCheck closes it.
+	BeginCheck func(ctx context.Context, by identity.Principal, id string, p check.Plan) (check.Begun, error)
+	LookCheck  func(ctx context.Context, by identity.Principal, id, chat string) (check.Seen, error)
+	EndCheck   func(ctx context.Context, by identity.Principal, id, chat string) error
 
 	SetEndpoint    func(ctx context.Context, by identity.Principal, id string, p connection.EndpointPlan) (e connection.Endpoint, secret string, err error)
 	RemoveEndpoint func(ctx context.Context, by identity.Principal, id, endpoint string) error

@@ -13,6 +13,7 @@ import (
 	"github.com/google/uuid"
 
 	"handoff/domain/audit"
+	"handoff/domain/check"
 	"handoff/domain/connection"
 	"handoff/domain/conversation"
 	"handoff/domain/fault"
@@ -142,6 +143,16 @@ func bindConnections(a *httpapi.API) {
 	a.CheckConnection = func(context.Context, identity.Principal, string) (connection.Checked, error) {
 		return connection.Checked{Connection: omnichannel(), Seen: []events.Finding{{Code: "queue-without-people", Detail: "Add one.", Blocking: true}}}, nil
 	}
+	a.BeginCheck = func(_ context.Context, _ identity.Principal, _ string, p check.Plan) (check.Begun, error) {
+		return check.Begun{
+			ID: "chk_1", Path: "relay", Chat: "eyJ9", Record: "7a1d0f0e-0000-4000-8000-00000000c0de", Say: p.Say, Queue: events.Queue{ID: "test", Name: "Test", HubQueue: "h"},
+			OpenedAt: now(), Until: now(), After: 17,
+		}, nil
+	}
+	a.LookCheck = func(context.Context, identity.Principal, string, string) (check.Seen, error) {
+		return check.Seen{At: now(), State: "Open", Record: "7a1d", Queue: events.HubQueue{ID: "q", Name: "Test"}, WithBot: true, WithPerson: true}, nil
+	}
+	a.EndCheck = func(context.Context, identity.Principal, string, string) error { return nil }
 	a.SetEndpoint = func(_ context.Context, _ identity.Principal, _ string, p connection.EndpointPlan) (connection.Endpoint, string, error) {
 		return connection.Endpoint{ID: p.ID, URL: p.URL, Mode: "thin", Events: p.Events}, "whsec_3", nil
 	}
