@@ -31,6 +31,8 @@ type Bench struct {
 	*simulation.Running
 	T     *testing.T
 	Clock *clock.Manual
+
+	witness *Witness // of what the test asks
 }
 
 // Start starts the example cloud, changed as the test likes, and stops it at
@@ -60,7 +62,7 @@ func Start(t *testing.T, change ...func(*simulation.Config)) *Bench {
 			t.Error(err)
 		}
 	})
-	return &Bench{r, t, c}
+	return &Bench{r, t, c, &Witness{T: t, Next: http.DefaultTransport}}
 }
 
 // keyring is keys that the clouds of one run share: making them would take most
@@ -180,7 +182,7 @@ func (b *Bench) Try(q Request) (Answer, error) {
 	if b.T.Context().Err() != nil {
 		b.T.Fatal("the test is over")
 	}
-	answer, err := (&http.Client{Timeout: 30 * time.Second}).Do(r)
+	answer, err := (&http.Client{Timeout: 30 * time.Second, Transport: b.witness}).Do(r)
 	if err != nil {
 		return Answer{}, err
 	}
@@ -235,7 +237,7 @@ func (b *Bench) Want(a Answer, status int, code string) {
 func Run(t *testing.T, start func(*testing.T, ...func(*simulation.Config)) *Bench) {
 	t.Helper()
 	for host, checks := range map[string]map[string]func(*testing.T, Opener){
-		"login": login, "graph": graph, "script": script, "azure": azure, "dataverse": dataverse, "discovery": discovery, "directline": directline, "omnichannel": omnichannel, "routing": routing, "pages": pages, "livechat": livechat,
+		"login": login, "graph": graph, "script": script, "azure": azure, "dataverse": dataverse, "discovery": discovery, "directline": directline, "contract": contract, "omnichannel": omnichannel, "routing": routing, "pages": pages, "livechat": livechat,
 	} {
 		t.Run(host, func(t *testing.T) {
 			t.Parallel()

@@ -2,7 +2,9 @@ package connector_test
 
 import (
 	"encoding/json"
+	"maps"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 
@@ -24,8 +26,9 @@ import (
 // answers.
 type line struct {
 	*hubtest.Bot
-	in  *botauth.Verifier
-	out *connector.Client
+	in      *botauth.Verifier
+	out     *connector.Client
+	witness *hubtest.Witness // holds all that is sent to the published contract
 }
 
 func newLine(t *testing.T) *line {
@@ -33,7 +36,8 @@ func newLine(t *testing.T) *line {
 	b := hubtest.Connect(t, hubtest.Start)
 	transport := &http.Transport{}
 	t.Cleanup(transport.CloseIdleConnections)
-	client := &http.Client{Transport: transport}
+	witness := &hubtest.Witness{T: t, Next: transport, Strict: true}
+	client := &http.Client{Transport: witness}
 	tokens, err := entra.NewSource(controlplane.Options{Base: b.URLs.Login, HTTP: client, Now: b.Clock.Now},
 		entra.Credentials{Tenant: simulation.TenantID, ClientID: simulation.RelayID, Secret: simulation.RelaySecret}, entra.ScopeBotFramework)
 	if err != nil {
@@ -41,7 +45,7 @@ func newLine(t *testing.T) *line {
 	}
 	cloud := botauth.Cloud{Metadata: b.URLs.Login + "/v1/.well-known/openidconfiguration", Issuer: botauth.Public().Issuer}
 	return &line{
-		Bot: b, in: botauth.New(cloud, client, b.Clock.Now),
+		Bot: b, witness: witness, in: botauth.New(cloud, client, b.Clock.Now),
 		out: connector.New(connector.Options{HTTP: client, Tokens: tokens, Now: b.Clock.Now, Hosts: []string{"127.0.0.1"}}),
 	}
 }
@@ -68,6 +72,35 @@ func (l *line) admitted(t *testing.T, got hubtest.Received) (connector.Conversat
 		t.Fatal(err)
 	}
 	return c, a
+}
+
+// Every request of every test here is held to the contract; this one makes sure
+// that there is one of each operation.
+func TestWhatIsSentKeepsThePublishedContract(t *testing.T) {
+	t.Parallel()
+	l := newLine(t)
+	w, _ := l.Open(nil)
+	to, said := l.admitted(t, l.Say(w, "hello"))
+	hello := omnichannel.Bridged(activity.Message("Hello."))
+	id, err := l.out.Send(t.Context(), to, hello)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := l.out.Reply(t.Context(), to, said.ID(), hello.With("from", map[string]string{"id": "28:" + simulation.RelayID})); err != nil {
+		t.Error(err)
+	}
+	if err := l.out.Update(t.Context(), to, id, hello); err != nil {
+		t.Error(err)
+	}
+	if err := l.out.History(t.Context(), to, []activity.Activity{activity.Message("Said elsewhere.").With("id", "e1"), hello}); err != nil {
+		t.Error(err)
+	}
+	want := []string{
+		"Conversations_ReplyToActivity", "Conversations_SendConversationHistory", "Conversations_SendToConversation", "Conversations_UpdateActivity",
+	}
+	if got := slices.Sorted(maps.Keys(l.witness.Seen())); !slices.Equal(got, want) {
+		t.Errorf("operations = %q, want %q", got, want)
+	}
 }
 
 // From the customer's first word to a human agent who has everything.

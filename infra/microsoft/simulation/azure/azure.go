@@ -8,6 +8,7 @@
 package azure
 
 import (
+	"cmp"
 	"encoding/json"
 	"net/http"
 	"slices"
@@ -173,7 +174,7 @@ func Shape(w http.ResponseWriter, _ *http.Request, f *wire.Error) {
 		code = "InvalidRequestContent"
 	}
 	w.Header().Set("X-Ms-Request-Id", uuid.NewString())
-	wire.JSON(w, f.Status, wire.Object{"error": wire.Object{"code": code, "message": f.Message}})
+	wire.JSON(w, f.Status, wire.Object{"error": wire.Object{"code": code, "message": cmp.Or(f.Message, http.StatusText(f.Status))}})
 }
 
 // clone copies what a client gave.

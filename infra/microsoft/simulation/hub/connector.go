@@ -1,6 +1,7 @@
 package hub
 
 import (
+	"cmp"
 	"encoding/base64"
 	"encoding/json"
 	"net/http"
@@ -274,5 +275,5 @@ func Shape(w http.ResponseWriter, _ *http.Request, f *wire.Error) {
 		code = "BadArgument"
 	}
 	w.Header().Set("X-Correlating-OperationId", uuid.NewString())
-	wire.JSON(w, f.Status, wire.Object{"error": wire.Object{"code": code, "message": f.Message}})
+	wire.JSON(w, f.Status, wire.Object{"error": wire.Object{"code": code, "message": cmp.Or(f.Message, http.StatusText(f.Status))}})
 }

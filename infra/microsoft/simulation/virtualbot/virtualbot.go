@@ -14,6 +14,7 @@
 package virtualbot
 
 import (
+	"cmp"
 	"crypto/rand"
 	"net/http"
 	"strings"
@@ -267,5 +268,5 @@ func Shape(w http.ResponseWriter, _ *http.Request, f *wire.Error) {
 	if code == "" {
 		code = "BadArgument"
 	}
-	wire.JSON(w, f.Status, wire.Object{"error": wire.Object{"code": code, "message": f.Message}})
+	wire.JSON(w, f.Status, wire.Object{"error": wire.Object{"code": code, "message": cmp.Or(f.Message, http.StatusText(f.Status))}})
 }
