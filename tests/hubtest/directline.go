@@ -164,6 +164,18 @@ func tokens(t *testing.T, start Opener) {
 	c.Want(c.Do(Request{Method: "GET", URL: at + "/conversations/nothing/activities", Token: "x"}), 403, "BadArgument")
 	named := c.Do(Request{Method: "POST", URL: at + "/tokens/generate", Token: simulation.StoreBotSecret, Body: map[string]any{"user": map[string]any{"id": "dl_1"}}})
 	c.Want(named, 200, "")
+	post := func(token, conversation, user string) Answer {
+		return c.Do(Request{Method: "POST", URL: at + "/conversations/" + conversation + "/activities", Token: token, Body: map[string]any{
+			"type": "message", "from": map[string]any{"id": user}, "text": "hello",
+		}})
+	}
+	begun := c.Do(Request{Method: "POST", URL: at + "/conversations", Token: named.String("token")}).String("conversationId")
+	c.Want(post(named.String("token"), begun, "somebody"), 200, "")
+	first := c.Do(Request{Method: "GET", URL: at + "/conversations/" + begun + "/activities", Token: named.String("token")})
+	if got := first.String("activities/0/from/id"); got != "dl_1" {
+		t.Errorf("who speaks = %q, want the user of the token", got)
+	}
+	c.Want(post(c.token, c.id, "dl_1"), 403, "BadArgument")
 	c.Want(c.Do(Request{Method: "POST", URL: at + "/tokens/generate", Token: simulation.StoreBotSecret, Body: map[string]any{"user": map[string]any{"id": "1"}}}), 400, "BadArgument")
 	c.VirtualBots().ExpireTokens()
 	c.Want(c.read(""), 403, "TokenExpired")
@@ -220,7 +232,7 @@ func talk(b *Bench) *talking {
 	return &talking{b, a.String("conversationId"), a.String("token"), a.String("streamUrl")}
 }
 
-func user() map[string]any { return map[string]any{"id": "dl_77", "role": "user"} }
+func user() map[string]any { return map[string]any{"id": "customer-77", "role": "user"} }
 
 func (c *talking) at(rest string) string {
 	return c.URLs.DirectLineEurope + "/v3/directline/conversations/" + c.id + rest

@@ -18,18 +18,19 @@ func TestStart(t *testing.T) {
 	t.Parallel()
 	for sentence, c := range map[string]struct {
 		bot   directline.Bot
+		user  string
 		calls []string
 	}{
-		"by the current token endpoint, in the bot's region": {directline.Bot{TokenEndpoint: " " + current + "\n"}, []string{
+		"by the current token endpoint, in the bot's region": {directline.Bot{TokenEndpoint: " " + current + "\n"}, "customer", []string{
 			"GET default1.e.environment.api.powerplatform.com/powervirtualagents/regionalchannelsettings?api-version=2022-03-01-preview",
 			"GET default1.e.environment.api.powerplatform.com/powervirtualagents/botsbyschema/cr1_store/directline/token?api-version=2022-03-01-preview",
 			"POST europe.directline.botframework.com/v3/directline/conversations",
 		}},
-		"by the legacy token endpoint, which knows no region": {directline.Bot{TokenEndpoint: legacy}, []string{
+		"by the legacy token endpoint, which knows no region": {directline.Bot{TokenEndpoint: legacy}, "customer", []string{
 			"GET powerva.microsoft.com/api/botmanagement/v1/directline/directlinetoken?botId=b1&tenantId=t1",
 			"POST directline.botframework.com/v3/directline/conversations",
 		}},
-		"by a secret, where somebody named the region": {directline.Bot{Secret: "the-secret", Base: europe}, []string{
+		"by a secret, where somebody named the region": {directline.Bot{Secret: "the-secret", Base: europe}, "dl_customer", []string{
 			"POST europe.directline.botframework.com/v3/directline/tokens/generate",
 			"POST europe.directline.botframework.com/v3/directline/conversations",
 		}},
@@ -37,9 +38,9 @@ func TestStart(t *testing.T) {
 		t.Run(sentence, func(t *testing.T) {
 			t.Parallel()
 			s := newService(t)
-			state, err := s.client().Start(t.Context(), c.bot, "dl_customer")
-			if err != nil || state.ConversationID != "c|1" || state.Token != "token-2" || state.UserID != "dl_customer" {
-				t.Fatalf("Start = %q %q, %v", state.ConversationID, state.Token, err)
+			state, err := s.client().Start(t.Context(), c.bot, "customer")
+			if err != nil || state.ConversationID != "c|1" || state.Token != "token-2" || state.UserID != c.user {
+				t.Fatalf("Start = %q %q as %q, %v", state.ConversationID, state.Token, state.UserID, err)
 			}
 			if !slices.Equal(s.calls, c.calls) {
 				t.Errorf("called %q, want %q", s.calls, c.calls)
@@ -101,10 +102,10 @@ func TestAConversation(t *testing.T) {
 		}
 	}
 	want := []string{
-		`{"from":{"id":"dl_customer"},"name":"pvaSetContext","type":"event","value":{"Store":"Delft"}}`,
-		`{"from":{"id":"dl_customer"},"name":"startConversation","type":"event"}`,
-		`{"from":{"id":"dl_customer"},"text":"hi","type":"message"}`,
-		`{"from":{"id":"dl_customer"},"type":"endOfConversation"}`,
+		`{"from":{"id":"customer"},"name":"pvaSetContext","type":"event","value":{"Store":"Delft"}}`,
+		`{"from":{"id":"customer"},"name":"startConversation","type":"event"}`,
+		`{"from":{"id":"customer"},"text":"hi","type":"message"}`,
+		`{"from":{"id":"customer"},"type":"endOfConversation"}`,
 	}
 	for i, a := range s.posted {
 		if string(a.JSON()) != want[i] {

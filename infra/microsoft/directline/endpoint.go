@@ -24,8 +24,9 @@ func TokenHosts() []string {
 type Bot struct {
 	// TokenEndpoint is the address that the bot's page of settings shows.
 	TokenEndpoint string
-	// Secret is used instead, if it is set: where web channel security is on, a
-	// bot's maker copies it from there, and the token endpoint gives nothing.
+	// Secret is asked with instead, if it is set: where web channel security is
+	// on, a bot's maker copies it from there, and the token endpoint gives
+	// nothing. An endpoint beside it still tells the bot's region.
 	Secret string
 	// Base is Direct Line for bots that do not tell their region themselves;
 	// empty means DefaultBase.
@@ -74,47 +75,65 @@ func wrongEndpoint(why string) *fault.Error {
 	return fault.New(fault.Unprocessable, "token-endpoint-invalid", "The bot's token endpoint can't be used. "+why)
 }
 
-// Start begins a conversation with a bot, as the user of that id; an id of Direct
-// Line begins with dl_. The bot says nothing before Greet.
+// user returns who a customer is to the bot. Ids that begin with dl_ are kept for
+// those that a token has embedded (read from the vendor's client, setUserId), and
+// only a secret embeds one, which must begin so (documented: enhanced
+// authentication).
+func (b Bot) user(id string) string {
+	if id = strings.TrimPrefix(id, "dl_"); b.Secret != "" {
+		return "dl_" + id
+	}
+	return id
+}
+
+// Start begins a conversation with a bot, as the user of that id, with which dl_
+// is put before it or taken away as the bot's tokens ask for it. The bot says
+// nothing before Greet.
 func (c *Client) Start(ctx context.Context, b Bot, userID string) (State, error) {
 	if userID == "" {
 		return State{}, fault.New(fault.Invalid, "user-id-missing", "A conversation with a bot needs an id of the user.")
 	}
-	if b.Secret != "" {
-		return c.startWithSecret(ctx, b, userID)
-	}
-	endpoint, settings, err := TokenEndpoint(b.TokenEndpoint, c.o.TokenHosts)
+	userID = b.user(userID)
+	base, token, err := c.admitted(ctx, b, userID)
 	if err != nil {
 		return State{}, err
 	}
-	base, err := c.region(ctx, settings, b.Base)
-	if err != nil {
-		return State{}, err
-	}
-	var g granted
-	if err := c.call(ctx, rest.Request{Method: http.MethodGet, URL: endpoint, Repeatable: true}, &g); err != nil {
-		return State{}, err
-	}
-	if g.Token == "" {
-		return State{}, c.service.Fault(fault.Unavailable, "answer-invalid", "was asked for a token and gave none.")
-	}
-	return c.begin(ctx, base, g.Token, userID)
+	return c.begin(ctx, base, token, userID)
 }
 
-func (c *Client) startWithSecret(ctx context.Context, b Bot, userID string) (State, error) {
-	base, err := c.region(ctx, "", b.Base)
-	if err != nil {
-		return State{}, err
+// Reach returns nil if a conversation with a bot could be begun: it asks for a
+// token, and begins none.
+func (c *Client) Reach(ctx context.Context, b Bot) error {
+	_, _, err := c.admitted(ctx, b, "dl_handoff-check")
+	return err
+}
+
+// admitted returns where a bot's Direct Line is, and a token for it.
+func (c *Client) admitted(ctx context.Context, b Bot, userID string) (base, token string, err error) {
+	var endpoint, settings string
+	if b.TokenEndpoint != "" || b.Secret == "" {
+		if endpoint, settings, err = TokenEndpoint(b.TokenEndpoint, c.o.TokenHosts); err != nil {
+			return "", "", err
+		}
+	}
+	if base, err = c.region(ctx, settings, b.Base); err != nil {
+		return "", "", err
+	}
+	ask := rest.Request{Method: http.MethodGet, URL: endpoint, Repeatable: true}
+	if b.Secret != "" {
+		ask = rest.Request{
+			Method: http.MethodPost, URL: base + "/v3/directline/tokens/generate", Bearer: b.Secret, Repeatable: true,
+			Body: activity.Marshal(map[string]any{"user": map[string]string{"id": userID}}),
+		}
 	}
 	var g granted
-	err = c.call(ctx, rest.Request{
-		Method: http.MethodPost, URL: base + "/v3/directline/tokens/generate", Bearer: b.Secret, Repeatable: true,
-		Body: activity.Marshal(map[string]any{"user": map[string]string{"id": userID}}),
-	}, &g)
-	if err != nil {
-		return State{}, err
+	if err := c.call(ctx, ask, &g); err != nil {
+		return "", "", err
 	}
-	return c.begin(ctx, base, g.Token, userID)
+	if g.Token == "" {
+		return "", "", c.service.Fault(fault.Unavailable, "answer-invalid", "was asked for a token and gave none.")
+	}
+	return base, g.Token, nil
 }
 
 // region asks where the bot's Direct Line is. A token that is used in another

@@ -64,7 +64,7 @@ func (s *service) client() *directline.Client {
 func (s *service) start(t testing.TB) (*directline.Client, directline.State) {
 	t.Helper()
 	c := s.client()
-	state, err := c.Start(t.Context(), directline.Bot{TokenEndpoint: current}, "dl_customer")
+	state, err := c.Start(t.Context(), directline.Bot{TokenEndpoint: current}, "customer")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -137,7 +137,7 @@ func (s *service) serve(w *httptest.ResponseRecorder, r *http.Request) {
 			return
 		}
 		s.posted = append(s.posted, a)
-		s.say("dl_customer", a.Text("text"))
+		s.say("customer", a.Text("text"))
 		answer(200, object{"id": s.said[len(s.said)-1]["id"]})
 	default:
 		answer(404, object{"error": object{"code": "NotFound", "message": r.URL.Path}})

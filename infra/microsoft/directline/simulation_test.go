@@ -2,7 +2,9 @@ package directline_test
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
+	"maps"
 	"net/http"
 	"slices"
 	"strings"
@@ -22,7 +24,8 @@ import (
 type shop struct {
 	*hubtest.Bench
 	*directline.Client
-	bot directline.Bot
+	bot     directline.Bot
+	witness *hubtest.Witness // holds all that is sent to the published contract
 }
 
 func newShop(t *testing.T) *shop {
@@ -30,12 +33,41 @@ func newShop(t *testing.T) *shop {
 	b := hubtest.Start(t)
 	transport := &http.Transport{}
 	t.Cleanup(transport.CloseIdleConnections)
-	here := []string{"127.0.0.1"}
+	here, witness := []string{"127.0.0.1"}, &hubtest.Witness{T: t, Next: transport, Strict: true}
 	return &shop{
-		Bench:  b,
-		Client: directline.New(directline.Options{HTTP: &http.Client{Transport: transport}, Now: b.Clock.Now, Hosts: here, TokenHosts: here}),
+		Bench: b, witness: witness,
+		Client: directline.New(directline.Options{HTTP: &http.Client{Transport: witness}, Upgrader: transport, Now: b.Clock.Now, Hosts: here, TokenHosts: here}),
 		bot: directline.Bot{TokenEndpoint: b.URLs.PowerPlatform + "/powervirtualagents/botsbyschema/" + simulation.StoreBotSchema +
 			"/directline/token?api-version=2022-03-01-preview"},
+	}
+}
+
+// Every request of every test here is held to the contract; this one makes sure
+// that there is one of each operation.
+func TestWhatIsSentKeepsThePublishedContract(t *testing.T) {
+	t.Parallel()
+	s := newShop(t)
+	state, err := s.Start(t.Context(), directline.Bot{Secret: simulation.StoreBotSecret, Base: s.URLs.DirectLineEurope}, "customer")
+	if err != nil {
+		t.Fatal(err)
+	}
+	variables := directline.SetContext(map[string]json.RawMessage{"Store": json.RawMessage(`"Delft"`), "Items": json.RawMessage(`[1]`)})
+	status := activity.Event("handoff.status", map[string]string{"state": "accepted"})
+	for _, a := range []activity.Activity{variables, directline.Greet(), activity.Message("hi").With("channelData", map[string]int{"a": 1}), status, directline.End()} {
+		state, _ = s.talk(t, state, a)
+	}
+	if state, err = s.Refresh(t.Context(), state); err != nil {
+		t.Error(err)
+	}
+	if _, _, err = s.Resume(t.Context(), state); err != nil {
+		t.Error(err)
+	}
+	want := []string{
+		"Conversations_GetActivities", "Conversations_PostActivity", "Conversations_ReconnectToConversation", "Conversations_StartConversation",
+		"Tokens_GenerateTokenForNewConversation", "Tokens_RefreshToken",
+	}
+	if got := slices.Sorted(maps.Keys(s.witness.Seen())); !slices.Equal(got, want) {
+		t.Errorf("operations = %q, want %q", got, want)
 	}
 }
 
@@ -56,7 +88,7 @@ func (s *shop) talk(t *testing.T, state directline.State, said activity.Activity
 func TestAHandOffFromTheSimulatedBot(t *testing.T) {
 	t.Parallel()
 	s := newShop(t)
-	state, err := s.Start(t.Context(), s.bot, "dl_customer")
+	state, err := s.Start(t.Context(), s.bot, "customer")
 	if err != nil || state.Base != s.URLs.DirectLineEurope {
 		t.Fatalf("Start at %s, %v", state.Base, err)
 	}
@@ -99,7 +131,7 @@ func TestAHandOffFromTheSimulatedBot(t *testing.T) {
 func TestListeningToTheSimulatedBot(t *testing.T) {
 	t.Parallel()
 	s := newShop(t)
-	state, err := s.Start(t.Context(), s.bot, "dl_customer")
+	state, err := s.Start(t.Context(), s.bot, "customer")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -187,7 +219,7 @@ func TestTheSimulatedServiceFails(t *testing.T) {
 		t.Run(sentence, func(t *testing.T) {
 			t.Parallel()
 			s := newShop(t)
-			state, err := s.Start(t.Context(), s.bot, "dl_customer")
+			state, err := s.Start(t.Context(), s.bot, "customer")
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -210,7 +242,7 @@ func TestTheSimulatedServiceFails(t *testing.T) {
 func TestTokensOfTheSimulatedService(t *testing.T) {
 	t.Parallel()
 	s := newShop(t)
-	state, err := s.Start(t.Context(), directline.Bot{Secret: simulation.StoreBotSecret, Base: s.URLs.DirectLineEurope}, "dl_customer")
+	state, err := s.Start(t.Context(), directline.Bot{Secret: simulation.StoreBotSecret, Base: s.URLs.DirectLineEurope}, "customer")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -224,7 +256,7 @@ func TestTokensOfTheSimulatedService(t *testing.T) {
 	if _, _, err := s.Post(t.Context(), state, activity.Message("hello")); !fault.Is(err, "direct-line-token-expired") {
 		t.Errorf("err = %v", err)
 	}
-	if _, err := s.Start(t.Context(), directline.Bot{Secret: simulation.StoreBotSecret, Base: s.URLs.DirectLine}, "dl_x"); !fault.Is(err, "direct-line-forbidden") {
+	if _, err := s.Start(t.Context(), directline.Bot{Secret: simulation.StoreBotSecret, Base: s.URLs.DirectLine}, "x"); !fault.Is(err, "direct-line-forbidden") {
 		t.Errorf("in another region: %v", err)
 	}
 }
