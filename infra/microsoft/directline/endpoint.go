@@ -104,7 +104,7 @@ func (c *Client) Start(ctx context.Context, b Bot, userID string) (State, error)
 // Reach returns nil if a conversation with a bot could be begun: it asks for a
 // token, and begins none.
 func (c *Client) Reach(ctx context.Context, b Bot) error {
-	_, _, err := c.admitted(ctx, b, "dl_handoff-check")
+	_, _, err := c.admitted(ctx, b, b.user("handoff-check"))
 	return err
 }
 
