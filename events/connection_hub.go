@@ -167,6 +167,9 @@ type HubSecretsForgotten struct {
 	// Removed counts the secrets that Handoff had made for the application id
 	// and that work no longer.
 	Removed int `json:"removed"`
+	// Code and Detail say why some work still, and what a person has to do.
+	Code   string `json:"code,omitempty"`
+	Detail string `json:"detail,omitempty"`
 }
 
 // BotPublished says that customers reach a published version of the bot. It is

@@ -1,9 +1,15 @@
 package events
 
+import "slices"
+
 // Register returns the codec of every fact in every version ever released.
-func Register() *Codec {
-	first := func(n func() Fact) Definition { return Definition{New: n, Schema: 1} }
-	return NewCodec(
+func Register() *Codec { return NewCodec(slices.Concat(ofConnections(), ofConversations())...) }
+
+func first(n func() Fact) Definition { return Definition{New: n, Schema: 1} }
+
+// ofConnections are the facts of connections and reservations.
+func ofConnections() []Definition {
+	return []Definition{
 		first(func() Fact { return new(ConnectionRequested) }),
 		first(func() Fact { return new(AppRegistered) }),
 		first(func() Fact { return new(ChannelEnabled) }),
@@ -29,6 +35,12 @@ func Register() *Codec {
 		first(func() Fact { return new(Disconnected) }),
 		first(func() Fact { return new(Reserved) }),
 		first(func() Fact { return new(Released) }),
+	}
+}
+
+// ofConversations are the facts of conversations and deliveries.
+func ofConversations() []Definition {
+	return []Definition{
 		first(func() Fact { return new(EscalationRaised) }),
 		first(func() Fact { return new(EscalationContextAdded) }),
 		first(func() Fact { return new(EscalationRouted) }),
@@ -61,5 +73,5 @@ func Register() *Codec {
 		first(func() Fact { return new(Delivered) }),
 		first(func() Fact { return new(DeliveryParked) }),
 		first(func() Fact { return new(DeliveryResent) }),
-	)
+	}
 }

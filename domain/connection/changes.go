@@ -67,6 +67,9 @@ func evolveChanges(s State, f events.Fact) State {
 		}
 	case *events.HubSecretsForgotten:
 		s.Forgotten, s.Failure = true, nil
+		if f.Code != "" {
+			s.Failure = &Failure{Step: StepForget, Code: f.Code, Detail: f.Detail, Permanent: true}
+		}
 	}
 	return s
 }
