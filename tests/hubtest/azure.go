@@ -69,13 +69,16 @@ var azure = map[string]func(*testing.T, Opener){
 	"the messaging endpoint can be changed, to https only": func(t *testing.T, start Opener) {
 		b := start(t)
 		ask := b.azure(simulation.InstallerID, simulation.InstallerSecret)
-		change := func(v any) map[string]any { return map[string]any{"properties": map[string]any{"endpoint": v}} }
+		change := func(v any) map[string]any {
+			return map[string]any{"properties": map[string]any{"displayName": "Store bot relay", "endpoint": v, "msaAppId": simulation.RelayID}}
+		}
 		b.Want(ask("PATCH", botPath, change("https://relay.example/messages")), 200, "")
 		if got := ask("GET", botPath, nil).String("properties/endpoint"); got != "https://relay.example/messages" {
 			t.Errorf("endpoint = %q", got)
 		}
 		b.Want(ask("PATCH", botPath, change("http://relay.example/messages")), 400, "InvalidBotData")
 		b.Want(ask("PATCH", botPath, change(7)), 400, "InvalidBotData")
+		b.Want(ask("PATCH", botPath, map[string]any{"properties": map[string]any{"endpoint": "https://relay.example/messages"}}), 400, "InvalidBotData")
 	},
 	"who has no role, what is not there, and no version are refused": func(t *testing.T, start Opener) {
 		b := start(t)

@@ -77,7 +77,7 @@ func Example(c clock.Clock) Config {
 		},
 		Bots: []azure.Bot{{
 			Subscription: SubscriptionID, ResourceGroup: ResourceGroup, Name: BotName, Tenant: TenantID, DisplayName: "Store bot relay",
-			Endpoint: "https://handoff.example/microsoft/messages", ApplicationID: RelayID, Channels: []string{"WebChatChannel"},
+			ApplicationID: RelayID, Channels: []string{"WebChatChannel"},
 			Contributors: []string{InstallerID},
 		}},
 		VirtualBots: []virtualbot.Bot{{

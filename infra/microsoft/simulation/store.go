@@ -41,8 +41,8 @@ func store(c clock.Clock) tables.Organisation {
 func people() map[string][]tables.Row {
 	return map[string][]tables.Row{
 		"systemusers": {
-			{"systemuserid": Ana, "fullname": "Ana de Wit", "internalemailaddress": "ana@store.example", "isdisabled": false, "accessmode": 0.0, "msdyn_capacity": 3.0},
-			{"systemuserid": Ben, "fullname": "Ben Smit", "internalemailaddress": "ben@store.example", "isdisabled": false, "accessmode": 0.0, "msdyn_capacity": 3.0},
+			{"systemuserid": Ana, "fullname": "Ana de Wit", "internalemailaddress": "ana@store.example", "isdisabled": false, "islicensed": true, "accessmode": 0.0, "msdyn_capacity": 3.0},
+			{"systemuserid": Ben, "fullname": "Ben Smit", "internalemailaddress": "ben@store.example", "isdisabled": false, "islicensed": true, "accessmode": 0.0, "msdyn_capacity": 3.0},
 		},
 		"contacts": {{"contactid": "0d000000-0000-4000-8000-000000000001", "fullname": "R. Bakker", "emailaddress1": "bakker@home.example"}},
 		// The unique names of these solutions are made up: no public source has

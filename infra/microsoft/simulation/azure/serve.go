@@ -235,11 +235,9 @@ func (m *Manager) change(a *asked) error {
 	if err := outer.Check(body); err != nil {
 		return wire.Coded(err, "InvalidBotData")
 	}
-	if a.Method == http.MethodPut {
-		if err := botFields().Check(given, "displayName", "endpoint", "msaAppId"); err != nil {
-			return wire.Coded(err, "InvalidBotData")
-		}
-	} else if err := botFields().Check(given); err != nil {
+	// The contract has one schema for PUT and PATCH, with these three required;
+	// whether the real service takes a PATCH without them is not verified.
+	if err := botFields().Check(given, "displayName", "endpoint", "msaAppId"); err != nil {
 		return wire.Coded(err, "InvalidBotData")
 	}
 	if err := m.apply(a.bot, given); err != nil {

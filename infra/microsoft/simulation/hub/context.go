@@ -3,6 +3,7 @@ package hub
 import (
 	"encoding/json"
 	"math"
+	"strings"
 	"unicode/utf16"
 
 	"handoff/infra/microsoft/simulation/tables"
@@ -22,7 +23,7 @@ func length(s string) int { return len(utf16.Encode([]rune(s))) }
 // workstream does not know becomes a text.
 func (c *conversation) set(name string, v any) {
 	text, kind, ok := written(v)
-	items := c.db.All("msdyn_ocliveworkitemcontextitems", "_msdyn_ocliveworkitemid_value", c.id)
+	items := c.db.All(c.db.ContextItems(), "_msdyn_ocliveworkitemid_value", c.id)
 	declared, known := c.declared(name)
 	switch {
 	case !ok:
@@ -46,7 +47,8 @@ func (c *conversation) keep(items []tables.Row, name, text string, kind float64)
 	item := tables.Row{"msdyn_name": name, "msdyn_value": text, "msdyn_datatype": kind, "_msdyn_ocliveworkitemid_value": c.id}
 	for _, r := range items {
 		if r["msdyn_name"] == name {
-			c.db.Put("msdyn_ocliveworkitemcontextitems", wire.String(r, "msdyn_ocliveworkitemcontextitemid"), item)
+			set := c.db.ContextItems()
+			c.db.Put(set, wire.String(r, strings.TrimSuffix(set, "s")+"id"), item)
 			return
 		}
 	}
@@ -54,7 +56,7 @@ func (c *conversation) keep(items []tables.Row, name, text string, kind float64)
 		c.problem("context variable %s is dropped: a conversation has at most %d", name, MaxVariables)
 		return
 	}
-	c.db.Add("msdyn_ocliveworkitemcontextitems", item)
+	c.db.Add(c.db.ContextItems(), item)
 }
 
 func written(v any) (text string, kind float64, ok bool) {

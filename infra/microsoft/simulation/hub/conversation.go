@@ -164,7 +164,7 @@ func (c *conversation) snapshot() Conversation {
 // context returns the variables of the record.
 func (c *conversation) context() map[string]any {
 	all := make(map[string]any)
-	for _, r := range c.db.All("msdyn_ocliveworkitemcontextitems", "_msdyn_ocliveworkitemid_value", c.id) {
+	for _, r := range c.db.All(c.db.ContextItems(), "_msdyn_ocliveworkitemid_value", c.id) {
 		all[wire.String(r, "msdyn_name")] = value(r)
 	}
 	return all

@@ -42,6 +42,10 @@ type Organisation struct {
 	URL           string // its official address, such as https://store.crm4.dynamics.com
 	Region        string // as discovery spells it: NA, EMEA, APJ, …
 	Disabled      bool
+	// Elastic says that values of context variables are in an elastic table, as
+	// in newer organisations (community); the standard one is there and empty.
+	// Other organisations have no such table.
+	Elastic bool
 	// Rows are what the tables have, by entity set. Only the business unit and
 	// the organisation's own row come by themselves.
 	Rows map[string][]Row
@@ -93,6 +97,9 @@ func New(o Options, org Organisation) (*Database, error) {
 		pairs: make(map[string][][2]string), actions: make(map[string]Action), guards: make(map[string]Guard),
 	}
 	d.actions["bots/PvaPublish"] = d.publish
+	if !org.Elastic {
+		delete(s.tables, elasticItems)
+	}
 	own := map[string][]Row{
 		"organizations": {{"organizationid": org.ID, "name": org.URLName}},
 		"businessunits": {{"businessunitid": d.unit, "name": org.URLName}},
@@ -113,6 +120,17 @@ func New(o Options, org Organisation) (*Database, error) {
 		d.pairs[relationship] = slices.Clone(pairs)
 	}
 	return d, nil
+}
+
+const elasticItems = "msdyn_ocliveworkitemcontextitemelastics"
+
+// ContextItems returns the entity set that has the values of context variables,
+// whose key has its name without the last letter and id after it.
+func (d *Database) ContextItems() string {
+	if d.Elastic {
+		return elasticItems
+	}
+	return "msdyn_ocliveworkitemcontextitems"
 }
 
 func (d *Database) begin(set string, r Row) error {

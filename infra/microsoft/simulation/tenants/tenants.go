@@ -60,9 +60,10 @@ type Tenant struct {
 type Application struct {
 	ID          string // the client id, a GUID
 	Name        string
-	Secret      string   // empty: it has none
-	Audience    string   // signInAudience; empty: AzureADMyOrg
-	Permissions []string // of Graph, consented
+	Secret      string    // empty: it has none
+	SecretEnds  time.Time // zero: in two years
+	Audience    string    // signInAudience; empty: AzureADMyOrg
+	Permissions []string  // of Graph, consented
 }
 
 // Options are how a directory behaves.
@@ -145,7 +146,10 @@ func (d *Directory) tenant(t Tenant) *tenant {
 			made.audience = "AzureADMyOrg"
 		}
 		if a.Secret != "" {
-			made.secrets = []*secret{{uuid.NewString(), a.Secret, "", now, now.AddDate(2, 0, 0), now}}
+			made.secrets = []*secret{{uuid.NewString(), a.Secret, "", now, a.SecretEnds, now}}
+			if a.SecretEnds.IsZero() {
+				made.secrets[0].end = now.AddDate(2, 0, 0)
+			}
 		}
 		all.applications = append(all.applications, made)
 	}
