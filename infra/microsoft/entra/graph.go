@@ -6,7 +6,6 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
-	"time"
 	"unicode/utf8"
 
 	"handoff/domain/fault"
@@ -184,37 +183,6 @@ func (g *Graph) EnsureServicePrincipal(ctx context.Context, id guid.ID) (created
 	}
 	_, err = g.replicated(ctx, controlplane.Request{Method: http.MethodGet, Path: "/servicePrincipals(appId='" + string(id) + "')"})
 	return false, wrap("find the service principal of", id, err)
-}
-
-// Password is a client secret. Its value is shown this once.
-type Password struct {
-	KeyID  guid.ID
-	Secret Secret
-	Ends   time.Time
-}
-
-// AddPassword makes a secret for an application, by its object id, that ends at
-// a time. Each call makes another one: keep what it returns before anything
-// else is done. The login service takes it some seconds later; Source.Await
-// waits for that. Needs Application.ReadWrite.OwnedBy.
-func (g *Graph) AddPassword(ctx context.Context, object guid.ID, name string, ends time.Time) (Password, error) {
-	a, err := g.replicated(ctx, controlplane.Request{
-		Method: http.MethodPost, Path: "/applications/" + string(object) + "/addPassword",
-		JSON: map[string]any{"passwordCredential": map[string]any{"displayName": name, "endDateTime": ends.UTC().Format(time.RFC3339)}},
-	})
-	if err != nil {
-		return Password{}, wrap("add a secret to", object, err)
-	}
-	var w struct {
-		KeyID       string
-		SecretText  string
-		EndDateTime time.Time
-	}
-	if a.Decode(&w) != nil || w.SecretText == "" { // without the cause, which might repeat the secret
-		return Password{}, fmt.Errorf("add a secret to application %s: the answer has none", object)
-	}
-	key, _ := guid.Parse(w.KeyID)
-	return Password{KeyID: key, Secret: Secret(w.SecretText), Ends: w.EndDateTime}, nil
 }
 
 func wrap(doing string, id guid.ID, err error) error {

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"handoff/domain/connection"
 	"handoff/domain/fault"
 	"handoff/domain/relay"
 	"handoff/domain/transcript"
@@ -22,13 +23,18 @@ import (
 const markField = "handoffMark"
 
 // Open implements relay.Opener. It asks for a token at the bot's token endpoint,
-// and tells the bot what the hub knows before anything is said.
+// or with the bot's secret if there is one, and tells the bot what the hub knows before anything is said.
 func (r *Relaying) Open(ctx context.Context, l relay.Link, o relay.Opening) (relay.BotConversation, error) {
 	c, err := r.connection(ctx, l)
 	if err != nil {
 		return relay.BotConversation{}, err
 	}
 	bot := directline.Bot{TokenEndpoint: c.Omnichannel.TokenEndpoint, Base: r.o.Hosts.DirectLineBase}
+	secret, err := r.o.Secrets.Secret(ctx, l.Tenant, connection.SecretName(c.ID, connection.SecretDirectLine))
+	if err != nil && !fault.Is(err, "secret-not-found") {
+		return relay.BotConversation{}, fmt.Errorf("secret of the bot of connection %s: %w", l.Connection, err)
+	}
+	bot.Secret = string(secret)
 	s, err := r.bots.Start(ctx, bot, "dl_"+o.UserID)
 	if err != nil {
 		return relay.BotConversation{}, fmt.Errorf("begin a conversation with the bot: %w", err)
