@@ -52,6 +52,21 @@ func (Provider) CheckReady(_ context.Context, c connection.State) error {
 		"The connection has no endpoint that takes routed escalations. Add one (endpoints: [{url: …}]) and connect again.")
 }
 
+// EnsureEndpoint returns nil: a generic desk calls Handoff's own API.
+func (Provider) EnsureEndpoint(context.Context, connection.State) (*events.MessagingEndpointSet, error) {
+	return nil, nil
+}
+
+// AddRules returns nil: a generic desk goes by the queue that it is told.
+func (Provider) AddRules(context.Context, connection.State) (*events.HubRulesSet, error) {
+	return nil, nil
+}
+
+// ForgetSecrets returns nil: a generic desk has none.
+func (Provider) ForgetSecrets(context.Context, connection.State) (*events.HubSecretsForgotten, error) {
+	return nil, nil
+}
+
 func known(c connection.State) error {
 	if c.Hub.Type == HubType {
 		return nil

@@ -63,6 +63,38 @@ func (p *Providers) EnsureApplication(ctx context.Context, c connection.State) (
 	return "", false, unknown(c)
 }
 
+// ForgetSecrets has the secrets of a disconnected connection forgotten.
+func (p *Providers) ForgetSecrets(ctx context.Context, c connection.State) (*events.HubSecretsForgotten, error) {
+	if c.Hub.Type == connection.Omnichannel {
+		return p.omnichannel.ForgetSecrets(ctx, c)
+	}
+	return p.generic.ForgetSecrets(ctx, c)
+}
+
+// RotateSecret gives the connection's application id a new secret.
+func (p *Providers) RotateSecret(ctx context.Context, c connection.State) (*events.ApplicationSecretRotated, error) {
+	if c.Hub.Type == connection.Omnichannel {
+		return p.omnichannel.RotateSecret(ctx, c)
+	}
+	return nil, fault.Newf(fault.Conflict, "application-secret-unused", "A hub of type %q knows no secrets of applications.", c.Hub.Type)
+}
+
+// EnsureEndpoint has messages of the hub sent to Handoff.
+func (p *Providers) EnsureEndpoint(ctx context.Context, c connection.State) (*events.MessagingEndpointSet, error) {
+	if c.Hub.Type == connection.Omnichannel {
+		return p.omnichannel.EnsureEndpoint(ctx, c)
+	}
+	return p.generic.EnsureEndpoint(ctx, c)
+}
+
+// AddRules gives the hub the rules by which it obeys Handoff, if that is allowed.
+func (p *Providers) AddRules(ctx context.Context, c connection.State) (*events.HubRulesSet, error) {
+	if c.Hub.Type == connection.Omnichannel {
+		return p.omnichannel.AddRules(ctx, c)
+	}
+	return p.generic.AddRules(ctx, c)
+}
+
 // EnsureChannel looks the channel up and turns it on if it is off.
 func (p *Providers) EnsureChannel(ctx context.Context, c connection.State) (events.ChannelEnabled, error) {
 	switch c.Hub.Type {

@@ -18,6 +18,7 @@ import (
 	"strings"
 
 	"handoff/domain/fault"
+	"handoff/infra/microsoft/entra/cloud"
 	"handoff/infra/microsoft/entra/controlplane"
 	"handoff/infra/microsoft/entra/guid"
 )
@@ -32,7 +33,7 @@ func Permissions() []controlplane.Permission {
 	const role = "Azure Bot resource, role Azure Bot Service Contributor Role: "
 	return []controlplane.Permission{
 		{API: "Azure", Name: role + "Microsoft.BotService/botServices/read", Reason: "Reads the bot's application id, type and messaging endpoint, to see that they fit the connection."},
-		{API: "Azure", Name: role + "Microsoft.BotService/botServices/write", Reason: "Sets the messaging endpoint to Handoff's, if you ask for it."},
+		{API: "Azure", Name: role + "Microsoft.BotService/botServices/write", Reason: "Sets the messaging endpoint to Handoff's where it has none; one that leads elsewhere only if you allow it (omnichannel.take_over_endpoint)."},
 		{API: "Azure", Name: role + "Microsoft.BotService/botServices/channels/read", Reason: "Looks whether the channel towards the hub is on."},
 		{API: "Azure", Name: role + "Microsoft.BotService/botServices/channels/write", Reason: "Turns the channel towards the hub on, only if it is off."},
 	}
@@ -150,11 +151,12 @@ func (c *Client) Get(ctx context.Context, b Bot) (Properties, error) {
 	return Properties{DisplayName: p.DisplayName, Endpoint: p.Endpoint, AppID: app, AppType: p.MsaAppType, AppTenant: tenant, Channels: p.EnabledChannels}, nil
 }
 
-// SetEndpoint has messages posted to an https URL; changed says that they went
-// elsewhere before. Needs botServices/read and botServices/write.
+// SetEndpoint has messages posted to an https URL, or where Azure itself is on
+// this machine to one there; changed says that they went elsewhere before. Needs
+// botServices/read and botServices/write.
 func (c *Client) SetEndpoint(ctx context.Context, b Bot, endpoint string) (changed bool, err error) {
 	u, err := url.Parse(endpoint)
-	if err != nil || u.Scheme != "https" || u.Hostname() == "" || u.User != nil {
+	if err != nil || u.Scheme != "https" && !c.here(u) || u.Hostname() == "" || u.User != nil {
 		return false, fault.New(fault.Unprocessable, "azure-bot-endpoint-invalid", "The messaging endpoint must be an https:// URL without a user name.")
 	}
 	p, err := c.Get(ctx, b)
@@ -169,6 +171,12 @@ func (c *Client) SetEndpoint(ctx context.Context, b Bot, endpoint string) (chang
 		return false, fmt.Errorf("endpoint of azure bot %s: %w", b.Name, err)
 	}
 	return true, nil
+}
+
+// here reports whether a URL and Azure are both on this machine, as a fake is.
+func (c *Client) here(u *url.URL) bool {
+	base, err := url.Parse(c.api.Base())
+	return err == nil && u.Scheme == "http" && cloud.Loopback(base.Hostname()) && cloud.Loopback(u.Hostname())
 }
 
 func (c *Client) call(ctx context.Context, method, path string, body any) (controlplane.Answer, error) {

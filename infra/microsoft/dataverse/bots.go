@@ -17,6 +17,7 @@ type Bot struct {
 	Name       string // at most 100 characters
 	SchemaName string // by which its token endpoint knows it
 	Language   int    // LCID
+	SignsIn    bool   // it asks customers to sign in, with a card
 	// State, Status and Component are statecode, statuscode and
 	// componentstate; nil where the row does not say.
 	State, Status, Component *int
@@ -32,6 +33,7 @@ const (
 	botInactive   = 1
 	componentLive = 0
 	componentGone = 2 // and 3: deleted before it was published
+	authNone      = 1 // 0 is unspecified; above it are ways to sign in
 )
 
 func bot(r row) Bot {
@@ -42,7 +44,7 @@ func bot(r row) Bot {
 		return nil
 	}
 	return Bot{
-		ID: r.id("botid"), Name: r.text("name"), SchemaName: r.text("schemaname"), Language: r.number("language"),
+		ID: r.id("botid"), Name: r.text("name"), SchemaName: r.text("schemaname"), Language: r.number("language"), SignsIn: r.number("authenticationmode") > authNone,
 		State: code("statecode"), Status: code("statuscode"), Component: code("componentstate"),
 		PublishedOn: r.time("publishedon"), Synchronization: r.text("synchronizationstatus"),
 	}

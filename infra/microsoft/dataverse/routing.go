@@ -3,9 +3,11 @@ package dataverse
 import (
 	"cmp"
 	"context"
+	"net/http"
 	"slices"
 	"strings"
 
+	"handoff/infra/microsoft/entra/controlplane"
 	"handoff/infra/microsoft/entra/guid"
 )
 
@@ -32,6 +34,7 @@ type Ruleset struct {
 	Name       string
 	Definition string // XML
 	Disabled   string // ids of rules that are skipped, as JSON or with commas
+	Version    string // of the row; see SetDefinition
 }
 
 // Routing returns the steps of a workstream's active routing in their order.
@@ -84,8 +87,20 @@ func (c *Client) rulesets(ctx context.Context, steps []row) (map[guid.ID]Ruleset
 	})
 	all := make(map[guid.ID]Ruleset, len(rows))
 	for _, r := range rows {
-		s := Ruleset{ID: r.id("msdyn_decisionrulesetid"), Name: r.text("msdyn_name"), Definition: r.text("msdyn_rulesetdefinition"), Disabled: r.text("msdyn_disabledrules")}
+		s := Ruleset{ID: r.id("msdyn_decisionrulesetid"), Name: r.text("msdyn_name"), Definition: r.text("msdyn_rulesetdefinition"), Disabled: r.text("msdyn_disabledrules"), Version: r.text("@odata.etag")}
 		all[s.ID] = s
 	}
 	return all, err
+}
+
+// SetDefinition changes the rules of a ruleset, as long as nobody else did since
+// it was read: that is dataverse-conflict. That the hub goes by a definition
+// which was written like this is not documented. Needs
+// prvWritemsdyn_decisionruleset.
+func (c *Client) SetDefinition(ctx context.Context, s Ruleset, definition string) error {
+	_, err := c.do(ctx, controlplane.Request{
+		Method: http.MethodPatch, Path: at("msdyn_decisionrulesets", s.ID), JSON: map[string]any{"msdyn_rulesetdefinition": definition},
+		Header: http.Header{"If-Match": {s.Version}},
+	})
+	return wrap(err, "rules of ruleset %s", s.ID)
 }

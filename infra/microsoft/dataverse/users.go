@@ -27,14 +27,21 @@ type User struct {
 	AppID    guid.ID
 	Disabled bool
 	Bot      bool // of Omnichannel's kind, to which a workstream may give conversations
+	// Unlicensed says that the organisation knows of no licence (documented:
+	// islicensed of systemuser); false also where it does not say.
+	Unlicensed bool
 }
 
 func userColumns() []string {
-	return []string{"systemuserid", "applicationid", "isdisabled", "msdyn_agenttype"}
+	return []string{"systemuserid", "applicationid", "isdisabled", "msdyn_agenttype", "islicensed"}
 }
 
 func user(r row) User {
-	return User{ID: r.id("systemuserid"), AppID: r.id("applicationid"), Disabled: r.truth("isdisabled"), Bot: r.number("msdyn_agenttype") == agentBot}
+	licensed, known := value[bool](r, "islicensed")
+	return User{
+		ID: r.id("systemuserid"), AppID: r.id("applicationid"), Disabled: r.truth("isdisabled"), Bot: r.number("msdyn_agenttype") == agentBot,
+		Unlicensed: known && !licensed,
+	}
 }
 
 // FindApplicationUser returns the user of an application, and whether there is

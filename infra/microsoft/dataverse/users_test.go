@@ -7,7 +7,7 @@ import (
 	"handoff/infra/microsoft/dataverse"
 )
 
-const userFields = "$select=systemuserid,applicationid,isdisabled,msdyn_agenttype"
+const userFields = "$select=systemuserid,applicationid,isdisabled,msdyn_agenttype,islicensed"
 
 var (
 	findUser = "GET " + api + "/systemusers?$filter=applicationid eq " + appID + "&" + userFields

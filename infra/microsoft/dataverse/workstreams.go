@@ -104,6 +104,17 @@ func (c *Client) Variables(ctx context.Context, workstream guid.ID) ([]Variable,
 	return all, nil
 }
 
+// AddVariable has a workstream define a context variable for texts, which human
+// agents see. Needs prvCreatemsdyn_ocliveworkstreamcontextvariable and
+// prvAppendTomsdyn_liveworkstream.
+func (c *Client) AddVariable(ctx context.Context, workstream guid.ID, name string) error {
+	_, err := c.create(ctx, "msdyn_ocliveworkstreamcontextvariables", map[string]any{
+		"msdyn_name": name, "msdyn_displayname": name, "msdyn_datatype": Text, "msdyn_isdisplayable": true,
+		"msdyn_liveworkstreamid@odata.bind": at("msdyn_liveworkstreams", workstream),
+	})
+	return wrap(err, "context variable %s of workstream %s", name, workstream)
+}
+
 // Widget is a chat widget, by which customers reach a workstream.
 type Widget struct {
 	ID         guid.ID

@@ -21,7 +21,7 @@ func TestTheRelayIsConnected(t *testing.T) {
 	w.connect(plan(nil))
 	s := w.ready()
 	w.Want(w.stream(), "ConnectionRequested", "OmnichannelSet", "RulesAdopted", "PrerequisitesChecked", "BotPublished",
-		"AppRegistered", "ChannelEnabled", "ApplicationUserEnabled", "ConnectionReady")
+		"AppRegistered", "MessagingEndpointSet", "ChannelEnabled", "ApplicationUserEnabled", "ConnectionReady")
 	if got := codes(s, true); !slices.Equal(got, []string{"hub-rules-ignore-handoff", "known-limitations"}) && !slices.Equal(got, []string{"known-limitations"}) {
 		t.Errorf("findings = %v", got)
 	}
@@ -179,8 +179,8 @@ func TestDisconnectAndReconnect(t *testing.T) {
 	if u := w.store(); u["isdisabled"] != true || u["systemuserid"] != first.ID {
 		t.Errorf("user = %v, want it disabled and there", u)
 	}
-	if f, _ := w.Last(w.stream()).(*events.ApplicationUserDisabled); f == nil || f.User != first.ID {
-		t.Errorf("last fact = %+v", w.Last(w.stream()))
+	if f, _ := latest[*events.ApplicationUserDisabled](w); f == nil || f.User != first.ID {
+		t.Errorf("disabled = %+v", f)
 	}
 	if got := w.holder(simulation.RelayID); got != "" {
 		t.Errorf("the application id is reserved for %q still", got)
@@ -189,6 +189,7 @@ func TestDisconnectAndReconnect(t *testing.T) {
 	if err := w.steps(); err != nil || w.Count() != before {
 		t.Errorf("disconnected twice: %v, %d more facts", err, w.Count()-before)
 	}
+	w.vault.put() // they were forgotten
 	w.connect(plan(nil))
 	again, _ := w.ready().User()
 	if u := w.store(); u["isdisabled"] != false || again.ID != first.ID {
@@ -214,8 +215,8 @@ func TestAUserThatSomebodyDeletedIsGone(t *testing.T) {
 	u, _ := w.ready().User()
 	w.Organisation(simulation.StoreOrganisation).Remove("systemusers", u.ID)
 	w.disconnect()
-	if f, _ := w.Last(w.stream()).(*events.ApplicationUserDisabled); f == nil || !f.Gone {
-		t.Errorf("last fact = %+v, want that the user is gone", w.Last(w.stream()))
+	if f, _ := latest[*events.ApplicationUserDisabled](w); f == nil || !f.Gone {
+		t.Errorf("disabled = %+v, want that the user is gone", f)
 	}
 }
 

@@ -51,6 +51,26 @@ func (v *vault) PutSecret(_ context.Context, tenant, name string, value []byte) 
 	return nil
 }
 
+func (v *vault) DeleteSecret(_ context.Context, tenant, name string) error {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	if _, ok := v.rows[tenant+" "+name]; !ok {
+		return fault.New(fault.NotFound, "secret-not-found", "There is none.")
+	}
+	delete(v.rows, tenant+" "+name)
+	return nil
+}
+
+// put puts the secrets of the connection into the store.
+func (v *vault) put() {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	v.rows = map[string]string{
+		functiontest.Tenant + " hub/store-bot/client":      simulation.InstallerSecret,
+		functiontest.Tenant + " hub/store-bot/application": simulation.RelaySecret,
+	}
+}
+
 // world is a fake of Microsoft's cloud and a log, and between them the functions
 // of connecting.
 type world struct {
@@ -64,13 +84,14 @@ type world struct {
 // organisation is that of the example, by the address that people know.
 const organisation = "https://store.crm4.dynamics.com"
 
+// messages is where Handoff takes messages, before tenant and connection.
+const messages = "https://handoff.example/v1/messages/"
+
 func newWorld(t *testing.T, change ...func(*simulation.Config)) *world {
 	t.Helper()
 	w := &world{Bench: functiontest.New(t), Cloud: controlplanetest.StartCloud(t, time.Now, change...)}
-	w.vault = &vault{rows: map[string]string{
-		functiontest.Tenant + " hub/store-bot/client":      simulation.InstallerSecret,
-		functiontest.Tenant + " hub/store-bot/application": simulation.RelaySecret,
-	}}
+	w.vault = new(vault)
+	w.vault.put()
 	transport := new(http.Transport)
 	t.Cleanup(transport.CloseIdleConnections)
 	w.hosts = provider.Hosts{
@@ -81,14 +102,19 @@ func newWorld(t *testing.T, change ...func(*simulation.Config)) *world {
 				"https://store-us.crm.dynamics.com":   w.URLs.Dataverse[simulation.AmericanOrganisation],
 			}[o]
 		},
+		DirectLine: []string{"127.0.0.1"}, TokenEndpoints: []string{"127.0.0.1"}, DirectLineBase: w.URLs.DirectLineEurope,
 	}
 	client := &http.Client{Transport: transport}
 	w.hub = providers.New(provider.Options{
 		HTTP: client, Now: time.Now, Secrets: w.vault, Hosts: w.hosts,
-		Messages: func(_, _ string) string { return "https://handoff.example/microsoft/messages" },
+		Messages: func(tenant, connection string) string { return messages + tenant + "/" + connection },
 	}, healthcheck.Checker{Client: client})
 	return w
 }
+
+// tokenEndpoint is that of the example's bot. In requests it is the fake's.
+const tokenEndpoint = "https://default1.e.environment.api.powerplatform.com/powervirtualagents/botsbyschema/" + simulation.StoreBotSchema +
+	"/directline/token?api-version=2022-03-01-preview"
 
 // plan is a request for a relay, as an administrator might paste it together.
 func plan(change func(*connection.Request)) connection.Request {
@@ -97,11 +123,11 @@ func plan(change func(*connection.Request)) connection.Request {
 		Hub:     events.Hub{Type: connection.Omnichannel, Organisation: "store.crm4.dynamics.com/main.aspx?appid=1"},
 		Regions: &events.Regions{Log: "eu"},
 		Notice:  connection.NoticePlan{AcceptedBy: "ann", TextVersion: "1"},
-		Omnichannel: &events.OmnichannelSet{
+		Omnichannel: &connection.OmnichannelPlan{OmnichannelSet: events.OmnichannelSet{
 			Path: events.PathRelay, Routing: events.RoutingHandoff, Directory: simulation.TenantDomain, ClientID: " " + simulation.InstallerID,
 			AzureBot: "/subscriptions/" + simulation.SubscriptionID + "/resourcegroups/" + simulation.ResourceGroup + "/providers/Microsoft.BotService/botServices/" + simulation.BotName,
-			Channel:  "teams", Queue: "Store bot", Workstream: simulation.Workstream,
-		},
+			Channel:  "teams", Queue: "Store bot", Workstream: simulation.Workstream, TokenEndpoint: tokenEndpoint,
+		}},
 	}.Request(time.Date(2026, 11, 22, 10, 0, 0, 0, time.UTC))
 	r.Rules = functiontest.Adopted(functiontest.Rules)
 	if change != nil {
@@ -113,6 +139,9 @@ func plan(change func(*connection.Request)) connection.Request {
 // request puts a request into the log, as the API does.
 func (w *world) request(r connection.Request) error {
 	w.Helper()
+	if r.Omnichannel != nil {
+		r.Omnichannel.TokenEndpoint = strings.Replace(r.Omnichannel.TokenEndpoint, "https://default1.e.environment.api.powerplatform.com", w.URLs.PowerPlatform, 1)
+	}
 	r, err := w.hub.Normal(r)
 	if err != nil {
 		return err
@@ -179,6 +208,20 @@ func (w *world) state() connection.State {
 	}
 	r.State.Tenant = functiontest.Tenant
 	return r.State
+}
+
+// latest returns the last fact of a type, and how many there are.
+func latest[F events.Fact](w *world) (last F, n int) {
+	w.Helper()
+	for o, err := range w.Ledger.ReadOpen(w.Context(), w.stream()) {
+		if err != nil {
+			w.Fatal(err)
+		}
+		if f, ok := o.Fact.(F); ok {
+			last, n = f, n+1
+		}
+	}
+	return last, n
 }
 
 // ready fails the test unless the connection is.

@@ -27,9 +27,6 @@ const (
 	// maxBotName is what the hub shows whole of a bot's name: the length of an
 	// Azure Bot's handle (general knowledge, not verified for every page).
 	maxBotName = 42
-	// queueVariable is the context variable that carries the queue which Handoff
-	// chose to the hub's rules.
-	queueVariable = "HandoffQueue"
 )
 
 // roles returns those of which one is enough for Handoff's own user.
@@ -58,7 +55,7 @@ func (p *Provider) Inspect(ctx context.Context, c connection.State) (*connection
 	}
 	checks := []func(context.Context) error{
 		func(ctx context.Context) error { return l.role(ctx, who.User) },
-		l.omnichannel, l.bot, l.application, l.queue, l.workstream,
+		l.omnichannel, l.bot, l.reach, l.application, l.queue, l.workstream, l.secrets,
 	}
 	for _, check := range checks {
 		err := check(ctx)
@@ -178,6 +175,9 @@ func (l *look) bot(ctx context.Context) error {
 		l.find("bot-publish-failed", false, seen.Detail)
 	}
 	row, err := l.row(ctx, l.c)
+	if err == nil && row.SignsIn {
+		l.find("bot-signs-in", false, "The bot asks customers to sign in, and the hub's window does not show the card for that. Let it work without, or know that those customers can't go on.")
+	}
 	if err == nil && len([]rune(row.Name)) > maxBotName {
 		l.find("bot-name-long", false, fmt.Sprintf("The bot's name has %d characters, of which pages of the hub show %d.", len([]rune(row.Name)), maxBotName))
 	}
@@ -223,12 +223,7 @@ func (l *look) azureBot(b botservice.Properties) {
 	case b.AppType == botservice.SingleTenant && isID && b.AppTenant != "" && b.AppTenant != directory:
 		l.find("azure-bot-other-tenant", true, fmt.Sprintf("The Azure Bot belongs to tenant %s, and omnichannel.directory is %s.", b.AppTenant, directory))
 	}
-	if l.o.Messages == nil {
-		return
-	}
-	if want := l.o.Messages(l.c.Tenant, l.c.ID); b.Endpoint != want {
-		l.find("azure-bot-endpoint-differs", false, fmt.Sprintf("The Azure Bot does not post to Handoff yet. Set its messaging endpoint to %s (Configuration, in the Azure portal).", want))
-	}
+	l.endpoint(b)
 }
 
 // queue looks whether somebody is there to take over from the bot.
@@ -244,10 +239,16 @@ func (l *look) queue(ctx context.Context) error {
 		l.find("queue-unfit", true, fmt.Sprintf("The queue %q is a default queue or not for messaging; bots can't be members of it. Choose another one.", q.Name))
 	}
 	members, err := l.hub.Members(ctx, q.ID)
-	if err == nil && !slices.ContainsFunc(members, dataverse.User.Person) {
+	licensed := func(u dataverse.User) bool { return u.Person() && !u.Unlicensed }
+	switch {
+	case err != nil:
+		return err
+	case !slices.ContainsFunc(members, dataverse.User.Person):
 		l.find("queue-without-people", true, fmt.Sprintf("The queue %q has no human agent: what the bot hands over would wait for ever. Add one.", q.Name))
+	case !slices.ContainsFunc(members, licensed):
+		l.find("queue-without-licence", false, fmt.Sprintf("Nobody in the queue %q has a licence that the organisation knows of. Human agents need one for Omnichannel (Digital Messaging).", q.Name))
 	}
-	return err
+	return nil
 }
 
 // workstream looks whether the hub hands conversations to the bot and, where it
@@ -267,16 +268,20 @@ func (l *look) workstream(ctx context.Context) error {
 	if w.Fallback == "" {
 		l.find("workstream-without-fallback", false, fmt.Sprintf("The workstream %q has no fallback queue for what no rule fits.", w.Name))
 	}
-	if l.c.Omnichannel.Routing != events.RoutingHandoff {
+	if err := l.otherBot(ctx, w); err != nil {
+		return err
+	}
+	return l.obeys(ctx)
+}
+
+// otherBot looks whether a workstream gives its conversations to another bot.
+func (l *look) otherBot(ctx context.Context, w dataverse.Workstream) error {
+	if w.BotUser == "" || l.seen.ApplicationID == "" {
 		return nil
 	}
-	steps, err := l.hub.Routing(ctx, w.ID)
-	obeys := func(s dataverse.Step) bool {
-		return s.Kind == dataverse.ChooseQueue && strings.Contains(s.Ruleset.Definition, queueVariable)
-	}
-	if err == nil && !slices.ContainsFunc(steps, obeys) {
-		l.find("hub-rules-ignore-handoff", false, fmt.Sprintf("No route-to-queue rule of workstream %q looks at the context variable %s, so the hub chooses by itself. "+
-			"Add one rule for each queue: if %s equals the queue's name, route to that queue; first in the list.", w.Name, queueVariable, queueVariable))
+	own, _, err := l.hub.FindApplicationUser(ctx, guid.ID(l.seen.ApplicationID))
+	if err == nil && own.ID != w.BotUser {
+		l.find("workstream-other-bot", false, fmt.Sprintf("The workstream %q gives its conversations to another bot, and it has one only. Choose this connection's bot there.", w.Name))
 	}
 	return err
 }

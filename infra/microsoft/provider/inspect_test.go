@@ -51,6 +51,11 @@ func TestWhatIsMissingIsFoundFirst(t *testing.T) {
 		"the application id works for something else": {before: func(w *world) {
 			w.Organisation(simulation.StoreOrganisation).Add("systemusers", map[string]any{"applicationid": simulation.RelayID, "isdisabled": false})
 		}, code: "application-user-exists"},
+		"the Azure Bot posts elsewhere":     {before: func(w *world) { w.SetEndpoint(simulation.RelayID, "https://elsewhere.example/messages") }, code: "azure-bot-endpoint-differs"},
+		"nobody knows how to reach the bot": {change: func(r *connection.Request) { r.Omnichannel.TokenEndpoint = "" }, code: "token-endpoint-missing"},
+		"the bot is another's at its endpoint": {change: func(r *connection.Request) {
+			r.Omnichannel.TokenEndpoint = strings.Replace(r.Omnichannel.TokenEndpoint, simulation.StoreBotSchema, "cr1_other", 1)
+		}, code: "bot-not-reachable"},
 		"the organisation has no Omnichannel": {before: func(w *world) {
 			w.inject(simulation.Fault{Host: simulation.Dataverse, Route: "GET */msdyn_liveworkstreams", Status: http.StatusNotFound, Code: "0x8006088a"})
 		}, code: "omnichannel-missing"},
@@ -112,10 +117,14 @@ func TestWhatIsWorthKnowing(t *testing.T) {
 		"the last publishing failed": {before: func(w *world) {
 			w.put("bots", simulation.StoreBot, "synchronizationstatus", `{"lastFinishedPublishOperation":{"status":"Failed"}}`)
 		}, code: "bot-publish-failed"},
-		"the bot's state is not known":  {before: func(w *world) { w.put("bots", simulation.StoreBot, "statuscode", 99.0) }, code: "bot-state-unknown"},
-		"the bot's name is long":        {before: func(w *world) { w.put("bots", simulation.StoreBot, "name", strings.Repeat("Store bot ", 5)) }, code: "bot-name-long"},
-		"the Azure Bot posts elsewhere": {before: func(w *world) { w.SetEndpoint(simulation.RelayID, "https://elsewhere.example/messages") }, code: "azure-bot-endpoint-differs"},
-		"no workstream was named":       {change: func(r *connection.Request) { r.Omnichannel.Workstream = "" }, code: "workstream-not-named"},
+		"the bot's state is not known":      {before: func(w *world) { w.put("bots", simulation.StoreBot, "statuscode", 99.0) }, code: "bot-state-unknown"},
+		"the bot asks customers to sign in": {before: func(w *world) { w.put("bots", simulation.StoreBot, "authenticationmode", 3.0) }, code: "bot-signs-in"},
+		"nobody has a licence":              {before: func(w *world) { w.put("systemusers", simulation.Ben, "islicensed", false) }, code: "queue-without-licence"},
+		"the workstream has another bot": {before: func(w *world) {
+			w.put("msdyn_liveworkstreams", simulation.Workstream, "_msdyn_bot_user_value", simulation.Ana)
+		}, code: "workstream-other-bot"},
+		"the bot's name is long":  {before: func(w *world) { w.put("bots", simulation.StoreBot, "name", strings.Repeat("Store bot ", 5)) }, code: "bot-name-long"},
+		"no workstream was named": {change: func(r *connection.Request) { r.Omnichannel.Workstream = "" }, code: "workstream-not-named"},
 		"the workstream has no fallback": {before: func(w *world) {
 			w.put("msdyn_liveworkstreams", simulation.Workstream, "_msdyn_defaultqueue_value", nil)
 		}, code: "workstream-without-fallback"},

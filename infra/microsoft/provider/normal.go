@@ -40,7 +40,7 @@ func (h Hosts) Normal(r connection.Request) (connection.Request, error) {
 		{"/omnichannel/client_id", &o.ClientID, id("The client id")},
 		{"/omnichannel/environment", &o.Environment, environment},
 		{"/omnichannel/bot_schema", &o.BotSchema, schema},
-		{"/omnichannel/token_endpoint", &o.TokenEndpoint, tokenEndpoint},
+		{"/omnichannel/token_endpoint", &o.TokenEndpoint, h.tokenEndpoint},
 		{"/omnichannel/azure_bot", &o.AzureBot, azureBot},
 		{"/omnichannel/queue", &o.Queue, idOrName},
 		{"/omnichannel/workstream", &o.Workstream, id("The workstream")},
@@ -139,8 +139,12 @@ func schema(pasted string) (string, error) {
 	return name, nil
 }
 
-func tokenEndpoint(pasted string) (string, error) {
-	endpoint, _, err := directline.TokenEndpoint(pasted, directline.TokenHosts())
+func (h Hosts) tokenEndpoint(pasted string) (string, error) {
+	hosts := h.TokenEndpoints
+	if hosts == nil {
+		hosts = directline.TokenHosts()
+	}
+	endpoint, _, err := directline.TokenEndpoint(pasted, hosts)
 	return endpoint, err
 }
 

@@ -27,7 +27,7 @@ func TestNormal(t *testing.T) {
 	want := events.OmnichannelSet{
 		Path: "relay", Routing: "handoff", Directory: simulation.TenantDomain, ClientID: simulation.InstallerID, Environment: "Default-" + simulation.TenantID,
 		AzureBot: "/subscriptions/" + simulation.SubscriptionID + "/resourceGroups/store/providers/Microsoft.BotService/botServices/store-relay",
-		Channel:  "MsTeamsChannel", Queue: simulation.BotQueue, Workstream: simulation.Workstream,
+		Channel:  "MsTeamsChannel", Queue: simulation.BotQueue, Workstream: simulation.Workstream, TokenEndpoint: tokenEndpoint,
 	}
 	if *got.Omnichannel != want {
 		t.Errorf("Normal = %+v\nwant %+v", *got.Omnichannel, want)

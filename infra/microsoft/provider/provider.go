@@ -24,16 +24,17 @@ import (
 	"handoff/infra/lru"
 	"handoff/infra/microsoft/botservice"
 	"handoff/infra/microsoft/dataverse"
+	"handoff/infra/microsoft/directline"
 	"handoff/infra/microsoft/entra"
 	"handoff/infra/microsoft/entra/cloud"
 	"handoff/infra/microsoft/entra/controlplane"
 )
 
-// Secrets is the secret store. It returns a fault secret-not-found for one that
-// is not there.
+// Secrets is the secret store. It returns a fault secret-not-found for one that is not there.
 type Secrets interface {
 	Secret(ctx context.Context, tenant, name string) ([]byte, error)
 	PutSecret(ctx context.Context, tenant, name string, value []byte) error
+	DeleteSecret(ctx context.Context, tenant, name string) error
 }
 
 // Hosts are the addresses of services, without a slash at the end; empty ones
@@ -46,6 +47,10 @@ type Hosts struct {
 	// Loopback says that an organisation may be at an address of this machine.
 	// Without it nobody makes the server call itself.
 	Loopback bool
+	// DirectLine and TokenEndpoints list the hosts at which bots are reached, and
+	// DirectLineBase is where those are that do not tell their region.
+	DirectLine, TokenEndpoints []string
+	DirectLineBase             string
 }
 
 // Options are for making a provider. HTTP and Now are needed, and Secrets by
@@ -56,7 +61,7 @@ type Options struct {
 	Secrets Secrets
 	Hosts   Hosts
 	// Messages returns the URL at which an Azure Bot has to post the messages
-	// for a connection; nil: that is not checked.
+	// for a connection; nil: no Azure Bot posts to Handoff.
 	Messages func(tenant, connection string) string
 }
 
@@ -70,6 +75,7 @@ type Provider struct {
 	// knows how long its organisation wants no calls.
 	sources       *lru.Cache[signIn, *entra.Source]
 	organisations *lru.Cache[signIn, *dataverse.Client]
+	bots          *directline.Client
 }
 
 // signIn is what a token was asked for with; the secret only as a digest.
@@ -90,7 +96,10 @@ func New(o Options) *Provider {
 	if o.Hosts.Organisation == nil {
 		o.Hosts.Organisation = func(organisation string) string { return organisation }
 	}
-	return &Provider{o: o, sources: lru.New[signIn, *entra.Source](kept), organisations: lru.New[signIn, *dataverse.Client](kept)}
+	return &Provider{
+		o: o, sources: lru.New[signIn, *entra.Source](kept), organisations: lru.New[signIn, *dataverse.Client](kept),
+		bots: directline.New(directline.Options{HTTP: o.HTTP, Now: o.Now, Hosts: o.Hosts.DirectLine, TokenHosts: o.Hosts.TokenEndpoints}),
+	}
 }
 
 // Permissions returns what the connection's application needs, to be shown
