@@ -13,12 +13,18 @@ import (
 
 // channels is a hub that has a channel, or fails.
 type channels struct {
-	fact events.ChannelEnabled
-	err  error
+	fact     events.ChannelEnabled
+	err      error
+	endpoint *events.MessagingEndpointSet
+	fail     error
 }
 
 func (c channels) EnsureChannel(context.Context, connection.State) (events.ChannelEnabled, error) {
 	return c.fact, c.err
+}
+
+func (c channels) EnsureEndpoint(context.Context, connection.State) (*events.MessagingEndpointSet, error) {
+	return c.endpoint, c.fail
 }
 
 func given(b *functiontest.Bench) events.Notification {
@@ -39,6 +45,22 @@ func TestTheChannelIsRecordedAsItWasFound(t *testing.T) {
 			}
 		})
 	}
+}
+
+// The channel is not turned on before what it brings arrives at Handoff.
+func TestTheEndpointComesFirst(t *testing.T) {
+	t.Parallel()
+	b := functiontest.New(t)
+	n := given(b)
+	c := channels{fact: events.ChannelEnabled{Channel: "teams"}, fail: fault.New(fault.Conflict, "azure-bot-endpoint-differs", "It posts elsewhere.")}
+	b.Twice((&appregistered.Handler{Ledger: b.Ledger, Channels: c}).Handle, n)
+	if f, _ := b.Last(n.Stream).(*events.StepFailed); f == nil || f.Step != connection.StepEndpoint || f.Code != "azure-bot-endpoint-differs" {
+		t.Errorf("last fact = %+v, want a failure of step endpoint", b.Last(n.Stream))
+	}
+	c.fail, c.endpoint = nil, &events.MessagingEndpointSet{AzureBot: "a", Was: "https://old.example", Is: "https://new.example"}
+	h := &appregistered.Handler{Ledger: b.Ledger, Channels: c}
+	b.Twice(h.Handle, n)
+	b.Want(n.Stream, "ConnectionRequested", "RulesAdopted", "EndpointSet", "AppRegistered", "StepFailed", "MessagingEndpointSet", "ChannelEnabled")
 }
 
 func TestARefusedChannelIsSettledWithAFact(t *testing.T) {

@@ -1,6 +1,7 @@
 // Package channelenabled answers ChannelEnabled: it sees to it that the
-// connection has its user in the hub, checks that everything else it needs there
-// is there too, and opens it for escalations.
+// connection has its user in the hub and, where somebody allowed that, the rules
+// by which the hub obeys Handoff; checks that everything else it needs there is
+// there too; and opens it for escalations.
 package channelenabled
 
 import (
@@ -20,6 +21,10 @@ type Hub interface {
 	// CheckReady returns nil if escalations can be served, or a fault that
 	// says what is missing and what to do.
 	CheckReady(ctx context.Context, c connection.State) error
+	// AddRules gives the hub the rules by which it obeys Handoff, if that is
+	// allowed. It may be called again and then finds them. Where nothing is new
+	// it returns nil.
+	AddRules(ctx context.Context, c connection.State) (*events.HubRulesSet, error)
 }
 
 // Handler answers ChannelEnabled. It may be called any number of times with the
@@ -32,16 +37,15 @@ type Handler struct {
 
 const function = "channelenabled"
 
-// Handle carries out the two steps; see steps.Run for what becomes of failures.
+// Handle carries out the steps; see steps.Run for what becomes of failures.
 // Then it disables the users of earlier sessions that are of no use any more.
 func (h *Handler) Handle(ctx context.Context, n events.Notification) error {
-	if h.Users == nil {
-		return h.open(ctx, n)
+	for _, step := range []func(context.Context, events.Notification) (done bool, err error){h.enable, h.obey} {
+		if done, err := step(ctx, n); err != nil || !done {
+			return err
+		}
 	}
-	if enabled, err := h.enable(ctx, n); err != nil || !enabled {
-		return err
-	}
-	if err := h.open(ctx, n); err != nil {
+	if err := h.open(ctx, n); err != nil || h.Users == nil {
 		return err
 	}
 	return steps.Leave(ctx, h.Ledger, h.Users, n, function)
@@ -50,6 +54,9 @@ func (h *Handler) Handle(ctx context.Context, n events.Notification) error {
 // enable sees to the connection's user and reports whether the next step may be
 // taken.
 func (h *Handler) enable(ctx context.Context, n events.Notification) (enabled bool, err error) {
+	if h.Users == nil {
+		return true, nil
+	}
 	enabled = true
 	step := steps.Step{Name: connection.StepUser, Function: function, From: connection.ChannelEnabled}
 	_, err = steps.Run(ctx, h.Ledger, n, step, func(ctx context.Context, c connection.State) (eh.Command, error) {
@@ -65,6 +72,25 @@ func (h *Handler) enable(ctx context.Context, n events.Notification) (enabled bo
 		return cmd, nil
 	})
 	return enabled, err
+}
+
+// obey sees to the hub's rules and reports whether the next step may be taken.
+func (h *Handler) obey(ctx context.Context, n events.Notification) (obeys bool, err error) {
+	obeys = true
+	step := steps.Step{Name: connection.StepHubRules, Function: function, From: connection.ChannelEnabled}
+	_, err = steps.Run(ctx, h.Ledger, n, step, func(ctx context.Context, c connection.State) (eh.Command, error) {
+		cmd := connection.SetHubRules{To: connection.To(n.Stream)} // of no session: it changes nothing
+		f, err := h.Hub.AddRules(ctx, c)
+		if err != nil {
+			obeys = false
+			return nil, fmt.Errorf("add rules to the hub: %w", err)
+		}
+		if f != nil {
+			cmd.Session, cmd.Fact = c.Session, *f
+		}
+		return cmd, nil
+	})
+	return obeys, err
 }
 
 func (h *Handler) open(ctx context.Context, n events.Notification) error {

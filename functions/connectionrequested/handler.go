@@ -25,6 +25,10 @@ type Applications interface {
 	// EnsureApplication returns the application id for a connection. Called
 	// again for the same connection it returns the same id.
 	EnsureApplication(ctx context.Context, c connection.State) (id string, created bool, err error)
+	// ForgetSecrets removes the secrets that were made for a disconnected
+	// connection's application, and forgets all of the connection. It may be
+	// called again. Hubs without secrets get nil.
+	ForgetSecrets(ctx context.Context, c connection.State) (*events.HubSecretsForgotten, error)
 }
 
 // Inspector looks at a hub before anything is changed there.
@@ -161,4 +165,25 @@ func (h *Handler) change(ctx context.Context, n events.Notification, held connec
 		return fmt.Errorf("change the reservation of %s: %w", held.ApplicationID, err)
 	}
 	return nil
+}
+
+// Forget has the secrets of a connection that was disconnected forgotten; see
+// steps.Run for what becomes of failures.
+func (h *Handler) Forget(ctx context.Context, n events.Notification) error {
+	step := steps.Step{Name: connection.StepForget, Function: function, From: connection.Disconnected}
+	_, err := steps.Run(ctx, h.Ledger, n, step, func(ctx context.Context, c connection.State) (eh.Command, error) {
+		cmd := connection.ForgetSecrets{To: connection.To(n.Stream)} // of no session: it changes nothing
+		if c.Forgotten {
+			return cmd, nil
+		}
+		f, err := h.Applications.ForgetSecrets(ctx, c)
+		if err != nil {
+			return nil, fmt.Errorf("forget secrets: %w", err)
+		}
+		if f != nil {
+			cmd.Session, cmd.Fact = c.Session, *f
+		}
+		return cmd, nil
+	})
+	return err
 }

@@ -13,8 +13,13 @@ import (
 
 // applications is a hub that gives an id, or fails.
 type applications struct {
-	id  string
-	err error
+	id     string
+	err    error
+	forget func() (*events.HubSecretsForgotten, error)
+}
+
+func (a applications) ForgetSecrets(context.Context, connection.State) (*events.HubSecretsForgotten, error) {
+	return a.forget()
 }
 
 func (a applications) EnsureApplication(context.Context, connection.State) (string, bool, error) {
@@ -72,14 +77,18 @@ func TestADisconnectMeanwhileGivesTheApplicationBack(t *testing.T) {
 	b := functiontest.New(t)
 	n := b.Give("store-bot", functiontest.Requested("store-bot"))
 	h := handler(b, applications{id: "app-1"})
-	h.Applications = disconnecting{b}
+	h.Applications = disconnecting{b: b}
 	b.Twice(h.Handle, n)
 	b.Want(reservation(b, "app-1"), "Reserved", "Released")
 	b.Want(n.Stream, "ConnectionRequested", "Disconnected")
 }
 
 // disconnecting is a hub during whose answer the connection is disconnected.
-type disconnecting struct{ b *functiontest.Bench }
+type disconnecting struct {
+	applications
+
+	b *functiontest.Bench
+}
 
 func (d disconnecting) EnsureApplication(context.Context, connection.State) (string, bool, error) {
 	d.b.Give("store-bot", &events.Disconnected{Policy: events.PolicyDrain, Deadline: &d.b.Clock})
@@ -109,5 +118,34 @@ func TestTheSampleEvent(t *testing.T) {
 	}
 	if b.Count() != 0 {
 		t.Errorf("it appended %d facts, want none", b.Count())
+	}
+}
+
+// Secrets are forgotten once, and not those of a connection that is back.
+func TestSecretsAreForgotten(t *testing.T) {
+	t.Parallel()
+	b := functiontest.New(t)
+	b.Give("store-bot", functiontest.Ready("store-bot", functiontest.Rules)...)
+	n := b.Give("store-bot", &events.OmnichannelSet{}, &events.Disconnected{Policy: events.PolicyDrain, Deadline: &b.Clock})
+	down, times := error(fault.New(fault.Unavailable, "graph-unavailable", "Later.")), 0
+	h := handler(b, applications{forget: func() (*events.HubSecretsForgotten, error) {
+		times++
+		return &events.HubSecretsForgotten{Removed: 1}, down
+	}})
+	if err := h.Forget(t.Context(), n); !fault.Is(err, "graph-unavailable") {
+		t.Errorf("error = %v, so that it is not tried again", err)
+	}
+	if f, _ := b.Last(n.Stream).(*events.StepFailed); f == nil || f.Step != connection.StepForget {
+		t.Errorf("last fact = %+v, want a failure of step forget", b.Last(n.Stream))
+	}
+	down = nil
+	b.Twice(h.Forget, n)
+	if f, _ := b.Last(n.Stream).(*events.HubSecretsForgotten); f == nil || f.Removed != 1 || times != 2 {
+		t.Errorf("last fact = %+v after %d calls", b.Last(n.Stream), times)
+	}
+	b.Give("store-bot", functiontest.Requested("store-bot"))
+	b.Twice(h.Forget, n)
+	if times != 2 {
+		t.Error("the secrets of a connection that is back were forgotten")
 	}
 }

@@ -14,6 +14,8 @@ import (
 
 // hub is one that can be looked at, and that notes in which order it was asked.
 type hub struct {
+	applications
+
 	t     *testing.T
 	seen  *connection.Inspection
 	err   error

@@ -1,6 +1,6 @@
 // Package disconnected answers Disconnected: it disables the connection's user
-// in the hub, gives the application id back and applies the disconnect's policy
-// to every escalation that is still open.
+// in the hub, gives the application id back, has the secrets forgotten and
+// applies the disconnect's policy to every escalation that is still open.
 //
 // An escalation that is raised while this runs is settled from the other side,
 // by escalationraised, which reads the connection again after it was raised.
@@ -31,9 +31,11 @@ type Settler interface {
 	Settle(ctx context.Context, n events.Notification, stream events.StreamID) error
 }
 
-// Releaser gives application ids back.
+// Releaser gives application ids back, and has the secrets of a disconnected
+// connection forgotten.
 type Releaser interface {
 	Release(ctx context.Context, n events.Notification, session int, held connection.Held) error
+	Forget(ctx context.Context, n events.Notification) error
 }
 
 // Handler answers Disconnected. It may be called any number of times with the
@@ -82,7 +84,10 @@ func (h *Handler) leave(ctx context.Context, n events.Notification, c connection
 			return fmt.Errorf("disconnect %s: %w", c.ID, err)
 		}
 	}
-	return nil
+	if len(c.Unused()) > 0 { // without the secret nobody could disable them any more
+		return nil
+	}
+	return h.Applications.Forget(ctx, n)
 }
 
 // settle goes through all of them even if one fails; what failed is tried

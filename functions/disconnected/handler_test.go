@@ -19,6 +19,7 @@ type around struct {
 	position int64
 	settled  []events.StreamID
 	released []connection.Held
+	forgot   int
 	fail     error
 }
 
@@ -43,6 +44,11 @@ func (a *around) Settle(_ context.Context, _ events.Notification, stream events.
 
 func (a *around) Release(_ context.Context, _ events.Notification, _ int, held connection.Held) error {
 	a.released = append(a.released, held)
+	return nil
+}
+
+func (a *around) Forget(context.Context, events.Notification) error {
+	a.forgot++
 	return nil
 }
 
@@ -95,7 +101,7 @@ func TestAConnectionThatIsBackKeepsEverything(t *testing.T) {
 	b := functiontest.New(t)
 	a := &around{open: []events.StreamID{b.Stream(events.KindConversation, "1")}}
 	b.Twice(handler(b, a).Handle, given(b, functiontest.Requested("store-bot")))
-	if len(a.settled)+len(a.released) > 0 {
+	if len(a.settled)+len(a.released)+a.forgot > 0 {
 		t.Errorf("settled %v and released %v, want nothing", a.settled, a.released)
 	}
 }
