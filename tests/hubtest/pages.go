@@ -92,8 +92,10 @@ var pages = map[string]func(*testing.T, Opener){
 		streams := b.Organisation(simulation.StoreOrganisation)
 		streams.Put("msdyn_liveworkstreams", simulation.Workstream, map[string]any{"_msdyn_bot_user_value": nil})
 		for _, c := range []struct{ stream, application, code string }{
-			{"nowhere", simulation.RelayID, "workstream-not-found"}, {simulation.Workstream, simulation.BystanderID, "bot-not-found"},
-			{simulation.Workstream, "", "bot-not-found"}, {simulation.Workstream, simulation.RelayID, ""},
+			{"nowhere", simulation.RelayID, "workstream-not-found"},
+			{simulation.Workstream, simulation.BystanderID, "bot-not-found"},
+			{simulation.Workstream, "", "bot-not-found"},
+			{simulation.Workstream, simulation.RelayID, ""},
 		} {
 			a := b.Do(Request{Method: "POST", URL: b.URLs.Control + "/assign", Body: map[string]any{"workstream": c.stream, "application_id": c.application}})
 			if a.String("code") != c.code || (a.Status == 204) != (c.code == "") {

@@ -69,6 +69,9 @@ func (a *app) connect(ctx context.Context, o connectOptions) error {
 	if err != nil {
 		return asUsage(err)
 	}
+	if err := a.findMicrosoft(ctx); err != nil {
+		return err
+	}
 	plan, err := a.plan(ctx, o)
 	if err != nil {
 		return err

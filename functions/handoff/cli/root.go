@@ -164,6 +164,9 @@ a flag or an argument: those stand in the shell's history and in process lists.
   HANDOFF_CLIENT_SECRET       of the application that calls Microsoft's APIs, and
   HANDOFF_APPLICATION_SECRET  of the Azure Bot's, for handoff connect omnichannel
 
+  HANDOFF_MICROSOFT_SIMULATION  control address of handoff simulate microsoft,
+                              for serve and connect: used in place of Microsoft
+
   NO_COLOR                    no colours, whatever the terminal can do
   HANDOFF_KEY_FILE            the server's master key, for serve; client.json is beside it
 

@@ -5,10 +5,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
+	"net/http"
 
 	"github.com/spf13/cobra"
 
 	"handoff/functions/handoff/cli/terminal"
+	"handoff/infra/microsoft/hosts"
 	"handoff/infra/microsoft/simulation"
 	"handoff/infra/microsoft/simulation/clock"
 	"handoff/infra/microsoft/simulation/hub"
@@ -54,6 +57,23 @@ func (a *app) simulateMicrosoftCommand() *cobra.Command {
 	return c
 }
 
+// simulationVariable is the setting that leads Handoff to a fake.
+const simulationVariable = "HANDOFF_MICROSOFT_SIMULATION"
+
+// findMicrosoft has commands look around in the fake, where one is set.
+func (a *app) findMicrosoft(ctx context.Context) error {
+	control, _ := a.Env(simulationVariable)
+	if control == "" {
+		return nil
+	}
+	all, err := hosts.Simulated(ctx, http.DefaultClient, control)
+	if err != nil {
+		return err
+	}
+	a.Microsoft = all.Connecting
+	return nil
+}
+
 // simulateMicrosoft serves the fake until ctx ends, which is no error.
 func (a *app) simulateMicrosoft(ctx context.Context, o simulateOptions) (err error) {
 	config := simulation.Example(clock.Real(a.Now))
@@ -67,6 +87,12 @@ func (a *app) simulateMicrosoft(ctx context.Context, o simulateOptions) (err err
 	}
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
+	if v, _ := a.Env("HANDOFF_STOP_WITH_STDIN"); v == "true" {
+		go func() {
+			defer stop()
+			_, _ = io.Copy(io.Discard, a.in) // however it ends, it ended
+		}()
+	}
 	running, err := cloud.Start(ctx)
 	if err != nil {
 		return err
@@ -111,9 +137,6 @@ func (a *app) showSimulation(r *simulation.Running, plan string) error {
 	}
 	return errors.Join(a.print(s, func() { a.tellSimulation(s) }), a.out.Flush())
 }
-
-// simulationVariable is the setting that leads Handoff to a fake.
-const simulationVariable = "HANDOFF_MICROSOFT_SIMULATION"
 
 func pagesOf(base string, places []hub.Place) (all []page) {
 	for _, p := range places {

@@ -19,7 +19,9 @@ func writeExample(path string, urls *simulation.URLs) error {
 	secret, application, snippet := base+".client-secret.txt", base+".application-secret.txt", base+".widget.html"
 	beside := simulation.Beside{ClientSecret: filepath.Base(secret), ApplicationSecret: filepath.Base(application), EmbedCode: filepath.Base(snippet)}
 	for _, f := range []struct{ path, text string }{
-		{secret, simulation.InstallerSecret + "\n"}, {application, simulation.RelaySecret + "\n"}, {snippet, simulation.Snippet() + "\n"},
+		{secret, simulation.InstallerSecret + "\n"},
+		{application, simulation.RelaySecret + "\n"},
+		{snippet, simulation.Snippet() + "\n"},
 		{path, urls.BotFile(beside)},
 	} {
 		if err := writeNew(f.path, f.text); err != nil {

@@ -19,6 +19,7 @@ import (
 	"handoff/domain/connection"
 	"handoff/functions/handoff/cli"
 	"handoff/functions/handoff/cli/botfile"
+	"handoff/infra/microsoft/hosts"
 	"handoff/infra/microsoft/provider"
 	"handoff/infra/microsoft/simulation"
 )
@@ -64,7 +65,7 @@ func TestSimulateSaysWhereEverythingIs(t *testing.T) {
 		t.Errorf("it says %+v", s)
 	}
 	for _, url := range []string{s.Widgets[0].URL, s.Desks[0].URL, s.Desks[1].URL, s.URLs.Control + "/urls"} {
-		r, err := http.Get(url) //nolint:noctx,gosec // it is the fake's, in a test
+		r, err := http.Get(url) //nolint:gosec // it is the fake's, in a test
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -87,7 +88,11 @@ func TestSimulateWritesAFileToConnectWith(t *testing.T) {
 	if err != nil {
 		t.Fatalf("%v\n%s", err, source)
 	}
-	request, err := provider.Hosts{Loopback: true}.Normal(f.Request(today()))
+	fake, err := hosts.Simulated(t.Context(), http.DefaultClient, s.URLs.Control)
+	if err != nil {
+		t.Fatal(err)
+	}
+	request, err := fake.Connecting.Normal(f.Request(today()))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -135,9 +140,50 @@ func TestSimulateSaysThatAPortIsTaken(t *testing.T) {
 	}
 }
 
+func TestSimulateEndsWithItsStandardInput(t *testing.T) {
+	t.Parallel()
+	env := func(name string) (string, bool) { return "true", name == "HANDOFF_STOP_WITH_STDIN" }
+	p := process(env, []string{"simulate", "microsoft", "--port", "0"}, strings.NewReader("hello\n"), io.Discard, io.Discard)
+	p.Now = time.Now
+	if code := cli.Main(t.Context(), p); code != cli.ExitOK {
+		t.Errorf("exit code = %d, want 0", code)
+	}
+}
+
+func TestConnectLooksAtTheSimulation(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "store.yaml")
+	s := startSimulation(t, "--write-plan", path)
+	dry := func(control string) (int, string) {
+		var stderr bytes.Buffer
+		env := func(name string) (string, bool) { return control, name == "HANDOFF_MICROSOFT_SIMULATION" }
+		p := process(env, []string{"connect", "omnichannel", "-f", path, "--dry-run"}, strings.NewReader(""), io.Discard, &stderr)
+		p.Microsoft = provider.Hosts{}
+		return cli.Main(t.Context(), p), stderr.String()
+	}
+	for sentence, c := range map[string]struct {
+		control string
+		code    int
+		says    string
+	}{
+		"its addresses are taken":           {s.URLs.Control, cli.ExitOK, ""},
+		"those of this machine are not":     {"", cli.ExitUsage, "token-endpoint-invalid"},
+		"one that is not there is missed":   {"http://127.0.0.1:1", cli.ExitUnreachable, "simulation-unreachable"},
+		"one of another machine is refused": {"http://store.example", cli.ExitRefused, "simulation-url-invalid"},
+	} {
+		t.Run(sentence, func(t *testing.T) {
+			t.Parallel()
+			if code, errs := dry(c.control); code != c.code || !strings.Contains(errs, c.says) {
+				t.Errorf("exit code = %d, stderr %q, want %d and %q", code, errs, c.code, c.says)
+			}
+		})
+	}
+}
+
 func TestSimulateTellsPeopleWhatToType(t *testing.T) {
 	t.Parallel()
 	ctx, interrupt := context.WithCancel(t.Context())
+	defer interrupt()
 	in, out := io.Pipe()
 	ended := make(chan int, 1)
 	p := process(bare, []string{"simulate", "microsoft", "--port", "0", "--connected"}, strings.NewReader(""), out, io.Discard)

@@ -46,6 +46,7 @@ omnichannel:
   queue: Store bot
   workstream: %s
   token_endpoint: %s
+  take_over_endpoint: true   # the Azure Bot posts elsewhere: turn it round
 client_secret_file: %q
 application_secret_file: %q
 embed_code_file: %q
