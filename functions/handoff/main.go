@@ -41,7 +41,11 @@ func tell(ctx context.Context, o cli.DemoOptions, stdout, _ io.Writer) error {
 	if err != nil {
 		return err
 	}
-	return demo.Run(ctx, demo.Options{Out: stdout, Executable: self, Exit: o.Exit, Now: time.Now})
+	run := demo.Run
+	if o.Hub == demo.HubOmnichannel {
+		run = demo.RunOmnichannel
+	}
+	return run(ctx, demo.Options{Out: stdout, Executable: self, Exit: o.Exit, Now: time.Now})
 }
 
 func home() settings.Home {

@@ -70,7 +70,7 @@ func process(env settings.Lookup, args []string, in io.Reader, out, errs io.Writ
 				return err
 			},
 			Demo: func(ctx context.Context, o cli.DemoOptions, stdout, _ io.Writer) error {
-				_, err := fmt.Fprintf(stdout, "demo, exit %v\n", o.Exit)
+				_, err := fmt.Fprintf(stdout, "demo with %s, exit %v\n", o.Hub, o.Exit)
 				if !o.Exit {
 					<-ctx.Done()
 					return ctx.Err()

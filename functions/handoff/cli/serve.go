@@ -7,6 +7,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"handoff/domain/connection"
 	"handoff/infra/clientfile"
 	"handoff/infra/keyring"
 	"handoff/infra/settings"
@@ -22,7 +23,8 @@ type Commands struct {
 
 // DemoOptions say how to tell the demo's story.
 type DemoOptions struct {
-	Exit   bool // end after the story
+	Hub    string // that the bot is connected to: generic or omnichannel
+	Exit   bool   // end after the story
 	Colour bool
 	Width  int // of the screen in columns; 0: as wide as the lines are
 }
@@ -59,18 +61,24 @@ func (a *app) serveCommand() *cobra.Command {
 }
 
 func (a *app) demoCommand() *cobra.Command {
-	var exit bool
+	o := DemoOptions{Colour: a.out.Colour, Width: a.out.Width}
 	c := &cobra.Command{
 		Use: "demo", GroupID: groupRun, Args: names(), Short: "See the whole story in a minute, on this machine only",
 		Long: "Starts the whole system on this machine with a data directory that is thrown away, connects a demo bot to a demo agent desk, " +
-			"hands conversations over, kills and restarts itself, and tells what happens. Nothing leaves this machine.",
-		Example:     "  handoff demo\n  handoff demo --exit   # for scripts: ends after the story",
-		Annotations: after("handoff serve   the same without the demo, on data that stays"),
+			"hands conversations over, kills and restarts itself, and tells what happens. Nothing leaves this machine.\n\n" +
+			"With --hub omnichannel it connects a Power Virtual Agents (Copilot Studio) bot to Omnichannel instead, in a simulation of Microsoft's cloud, and " +
+			"opens a web chat to type in and a desk to answer at; what happens between the two is told hop by hop.",
+		Example:     "  handoff demo\n  handoff demo --hub omnichannel\n  handoff demo --exit   # for scripts: ends after the story",
+		Annotations: after("handoff serve                the same without the demo, on data that stays", "handoff simulate microsoft   Microsoft's cloud for that"),
 		RunE: func(c *cobra.Command, _ []string) error {
-			return a.Commands.Demo(c.Context(), DemoOptions{Exit: exit, Colour: a.out.Colour, Width: a.out.Width}, a.Stdout, a.Stderr)
+			if err := choice("hub", o.Hub, "generic", connection.Omnichannel); err != nil {
+				return err
+			}
+			return a.Commands.Demo(c.Context(), o, a.Stdout, a.Stderr)
 		},
 	}
-	c.Flags().BoolVar(&exit, "exit", false, "end after the story instead of staying up")
+	c.Flags().StringVar(&o.Hub, "hub", "generic", "the `hub`: generic, or omnichannel")
+	c.Flags().BoolVar(&o.Exit, "exit", false, "end after the story instead of staying up")
 	return c
 }
 

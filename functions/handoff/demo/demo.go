@@ -1,6 +1,8 @@
 // Package demo tells Handoff's story on a terminal, with the real program: it
 // starts `handoff serve` as a process of its own on a throw-away data directory,
-// plays the bot and the agent desk around it, and kills it once on the way.
+// plays the bot and the agent desk around it, and kills it once on the way. The
+// story of Omnichannel has a fake of Microsoft's cloud around it instead, in
+// which people may write and answer themselves.
 //
 // Everything that it prints was seen to happen. Where something does not come
 // true, the demo fails.

@@ -25,7 +25,8 @@ type server struct {
 	dir        string
 	keyFile    string
 	now        func() time.Time
-	listen     string // its address, from the first start on
+	settings   []string // more variables of its environment
+	listen     string   // its address, from the first start on
 
 	process *exec.Cmd
 	stdin   io.Closer
@@ -42,9 +43,9 @@ func (s *server) start(ctx context.Context) (time.Duration, error) {
 	}
 	s.output = new(tail)
 	s.process = exec.Command(s.executable, "serve") //nolint:gosec,noctx // it is this program; it is ended by its stdin, or killed
-	s.process.Env = append(environment(),
+	s.process.Env = append(append(environment(),
 		"HANDOFF_DATA_DIR="+filepath.Join(s.dir, "data"), "HANDOFF_KEY_FILE="+s.keyFile, "HANDOFF_LISTEN="+listen,
-		"HANDOFF_ALLOW_PRIVATE=127.0.0.0/8", "HANDOFF_STOP_WITH_STDIN=true")
+		"HANDOFF_ALLOW_PRIVATE=127.0.0.0/8", "HANDOFF_STOP_WITH_STDIN=true"), s.settings...)
 	s.process.Stdout, s.process.Stderr = s.output, s.output
 	stdin, err := s.process.StdinPipe()
 	if err != nil {
