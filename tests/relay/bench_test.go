@@ -42,6 +42,7 @@ fallback: general
 queues:
   - {id: general, name: General, hub_queue: ` + simulation.GeneralQueue + `}
   - {id: refunds, name: Refunds, hub_queue: "{` + simulation.RefundsQueue + `}"}
+  - {id: test, name: Test, hub_queue: ` + simulation.TestQueue + `}
 rules:
   - name: refunds
     all: [{topic: {is: Refund}}]
@@ -94,6 +95,7 @@ func start(t *testing.T) *bench {
 		Hosts: relaying.Hosts{
 			Login: cloud.URLs.Login, DirectLine: loopback(), TokenEndpoints: loopback(), Connector: loopback(), DirectLineBase: cloud.URLs.DirectLine,
 			Organisation: func(string) string { return cloud.URLs.Dataverse[simulation.StoreOrganisation] },
+			LiveChat:     cloud.URLs.LiveChat,
 		},
 	})
 	b.restart()
@@ -147,10 +149,13 @@ func (b *bench) connection(ctx context.Context, l domain.Link) (connection.State
 type secrets struct{}
 
 func (secrets) Secret(_ context.Context, _, name string) ([]byte, error) {
-	if strings.HasSuffix(name, connection.SecretClient) {
+	switch {
+	case strings.HasSuffix(name, connection.SecretClient):
 		return []byte(simulation.InstallerSecret), nil
+	case strings.HasSuffix(name, connection.SecretApplication):
+		return []byte(simulation.RelaySecret), nil
 	}
-	return []byte(simulation.RelaySecret), nil
+	return nil, fault.New(fault.NotFound, "secret-not-found", "There is no such secret.")
 }
 
 // links make links to contexts.
