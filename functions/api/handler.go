@@ -53,6 +53,13 @@ type Issuer interface {
 
 // Hubs knows the types of hubs.
 type Hubs interface {
+	HubInspector
+	HubChanges
+	HubSecretRotator
+}
+
+// HubInspector looks at what is asked for, and at hubs.
+type HubInspector interface {
 	// Normal puts a request into the form in which its hub is stored and
 	// compared, or refuses it with a pointer. It asks nobody.
 	Normal(r connection.Request) (connection.Request, error)

@@ -14,6 +14,11 @@ import (
 	"handoff/infra/eventlog"
 )
 
+// stepTimeout is how long one step may take. A step that was begun is not broken
+// off by whoever stops the process, or what was said would not be on disk and be
+// said again.
+const stepTimeout = 30 * time.Second
+
 // maxSteps bounds one call; a relay that owes more goes on in the next.
 const maxSteps = 256
 
@@ -64,6 +69,9 @@ func (h *Handler) turn(ctx context.Context, stream events.StreamID, by eventlog.
 		Handler: h, Timing: h.timing(), to: relay.To(stream), home: eventlog.Stream{ID: stream}, by: by, cause: cause, began: h.Now(), woken: woken,
 	}
 	for range maxSteps {
+		if err := ctx.Err(); err != nil {
+			return fmt.Errorf("relay conversation %s: %w", stream, err)
+		}
 		if err := t.load(ctx); err != nil {
 			return err
 		}
@@ -95,6 +103,11 @@ func (t *turn) load(ctx context.Context) error {
 func (t *turn) step(ctx context.Context, s relay.Step) (again bool, err error) {
 	if t.idle() {
 		return true, t.finish(ctx, CodeIdle)
+	}
+	if s.Do != relay.Listen {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(context.WithoutCancel(ctx), stepTimeout)
+		defer cancel()
 	}
 	switch s.Do {
 	case relay.Open:

@@ -19,6 +19,7 @@ import (
 	"handoff/infra/keyring"
 	"handoff/infra/keyring/sqlitekeys"
 	"handoff/infra/lanes"
+	"handoff/infra/marks"
 	"handoff/infra/sqlitedb"
 	"handoff/infra/subscription"
 	"handoff/infra/vault"
@@ -47,7 +48,7 @@ type Engine struct {
 }
 
 // schema is everything that handoff.db holds.
-const schema = sqlitelog.Schema + subscription.Schema + directory.Schema + lanes.Schema
+const schema = sqlitelog.Schema + subscription.Schema + directory.Schema + lanes.Schema + marks.Schema
 
 // Open opens a data directory for this process alone.
 func Open(ctx context.Context, o Options) (e *Engine, err error) {

@@ -11,19 +11,23 @@ import (
 	"handoff/domain/geography"
 	"handoff/functions/handoff/system"
 	"handoff/infra/microsoft/entra/controlplane/controlplanetest"
-	"handoff/infra/microsoft/provider"
+	"handoff/infra/microsoft/hosts"
 	"handoff/infra/microsoft/simulation"
 )
 
 // withMicrosoft runs a system beside the fake of Microsoft's cloud.
-func withMicrosoft(t *testing.T) (*world, controlplanetest.Cloud) {
+func withMicrosoft(t *testing.T, change ...func(*system.Config)) (*world, controlplanetest.Cloud) {
 	t.Helper()
 	cloud := controlplanetest.StartCloud(t, time.Now)
+	simulated, err := hosts.Simulated(t.Context(), http.DefaultClient, cloud.URLs.Control)
+	if err != nil {
+		t.Fatal(err)
+	}
 	w := start(t, func(c *system.Config) {
 		c.Geography = geography.Europe
-		c.Microsoft = provider.Hosts{
-			Login: cloud.URLs.Login, Graph: cloud.URLs.Graph + "/v1.0", Azure: cloud.URLs.Azure, Discovery: cloud.URLs.Discovery,
-			Organisation: func(string) string { return cloud.URLs.Dataverse[simulation.StoreOrganisation] },
+		c.Microsoft = simulated
+		for _, f := range change {
+			f(c)
 		}
 	})
 	return w, cloud

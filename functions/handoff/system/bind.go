@@ -3,7 +3,6 @@ package system
 import (
 	"cmp"
 	"context"
-	"net/http"
 
 	"handoff/domain/emission"
 	"handoff/events"
@@ -17,10 +16,13 @@ import (
 	"handoff/functions/deliver"
 	"handoff/functions/disconnected"
 	"handoff/functions/escalationraised"
+	"handoff/functions/hubwatch"
+	"handoff/functions/publishcheck"
+	"handoff/functions/relay"
 	"handoff/functions/transcriptfetch"
 	"handoff/functions/webhook"
+	"handoff/infra/contextlink"
 	"handoff/infra/healthcheck"
-	"handoff/infra/microsoft/provider"
 	"handoff/infra/providers"
 	"handoff/infra/safehttp"
 	"handoff/infra/subscription"
@@ -42,12 +44,16 @@ type bound struct {
 	transcripts         *transcriptfetch.Handler
 	deadline            *deadline.Handler
 	deliver             *deliver.Handler
+	relay               *relay.Handler
+	hubwatch            *hubwatch.Rounds
+	publishcheck        *publishcheck.Handler
 }
 
 func (s *System) bind() {
 	c, keys := s.cfg, s.Keyring
 	out := safehttp.Options{Allow: c.Allow, Timeout: c.Timeout}
-	hubs := providers.New(provider.Options{HTTP: &http.Client{}, Now: c.Now, Secrets: keys, Hosts: c.Microsoft}, healthcheck.Checker{Client: safehttp.NewClient(out)})
+	s.bindMicrosoft()
+	hubs := providers.New(s.providerOptions(), healthcheck.Checker{Client: safehttp.NewClient(out)})
 	in := safehttp.Options{Allow: c.Allow, MaxBody: transcripthttp.MaxBytes + 1, Timeout: c.Timeout}
 	b := bound{
 		webhook: &webhook.Handler{
@@ -56,8 +62,9 @@ func (s *System) bind() {
 		api: &api.Handler{
 			Ledger: s.Ledger, Keys: keys, Destroyer: keys, Secrets: s.Vault, Issuer: keys.APIKeys(), APIKeys: keys.APIKeys(),
 			Rules: s.rules, Lists: lists{s}, NextTry: s.nextTry, Now: c.Now, Drain: c.Drain,
-			Hubs: hubs, HubSecrets: keys, Geography: c.Geography,
+			Hubs: hubs, HubSecrets: keys, Geography: c.Geography, Links: contextlink.New(keys, c.PublicURL),
 			CheckURL: func(ctx context.Context, url string) error { return safehttp.CheckURL(ctx, url, out) },
+			Opener:   s.microsoft.relaying, Chats: s.microsoft.relaying, Positions: s.Log,
 		},
 		audit:               &auditreplay.Handler{Ledger: s.Ledger, Feed: s.Log, Walker: s.Log, Streams: keys},
 		connectionRequested: &connectionrequested.Handler{Ledger: s.Ledger, Applications: hubs, Inspector: hubs, Streams: keys},
@@ -73,6 +80,7 @@ func (s *System) bind() {
 		},
 	}
 	b.api.Resender = b.deliver
+	b.relay, b.hubwatch, b.publishcheck = s.bindRelay(b.webhook), s.bindHubwatch(), s.bindPublishcheck(hubs)
 	b.disconnected = &disconnected.Handler{
 		Ledger: s.Ledger, Escalations: lists{s}, Settler: b.escalationRaised, Applications: b.connectionRequested, Users: hubs,
 	}
@@ -94,6 +102,7 @@ func (s *System) functions() []subscription.Subscription {
 		on("transcriptfetch", b.transcripts.Handle, "EscalationRaised"),
 		on("deliver", b.deliver.Handle, deliver.Types()...),
 		on("finisherasure", b.contextErased.Handle, "ContextErased"),
+		s.relaySubscription(),
 	}
 }
 

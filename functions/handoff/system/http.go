@@ -17,18 +17,19 @@ func (s *System) httpHandler() http.Handler {
 		Raise: b.webhook.Raise,
 
 		Connect: b.api.Connect, Connection: b.api.Connection, Connections: b.api.Connections, Disconnect: b.api.Disconnect,
-		CheckConnection: b.api.Check,
-		SetEndpoint:     b.api.SetEndpoint, RemoveEndpoint: b.api.RemoveEndpoint, RotateSecret: b.api.RotateSecret,
+		CheckConnection: b.api.Check, RotateApplicationSecret: b.api.RotateApplicationSecret, BeginCheck: b.api.BeginCheck, LookCheck: b.api.LookCheck, EndCheck: b.api.EndCheck,
+		SetEndpoint: b.api.SetEndpoint, RemoveEndpoint: b.api.RemoveEndpoint, RotateSecret: b.api.RotateSecret,
 		Rules: b.api.Ruleset, AdoptRules: b.api.AdoptRules, CheckRules: b.api.CheckRules,
 
-		Escalation: b.api.Escalation, Escalations: b.api.Escalations, Context: b.api.Context, Why: b.api.Why,
+		Escalation: b.api.Escalation, Escalations: b.api.Escalations, Context: b.api.Context, ContextByLink: b.api.ContextByLink, Why: b.api.Why,
 		Report: b.api.Report, Erase: b.api.Erase,
 
 		Deliveries: b.api.Deliveries, Delivery: b.api.Delivery, Resend: b.api.Resend,
 		Keys: b.api.Issued, IssueKey: b.api.IssueKey, RevokeKey: b.api.RevokeKey,
 
 		History: b.audit.History, StateAt: b.audit.StateAt, Facts: b.audit.Facts, Verify: s.verify,
-		Healthy: s.healthy,
+		Messages: s.messages(b.relay),
+		Healthy:  s.healthy,
 	}, httpapi.Config{
 		Authenticate: s.Keyring.APIKeys().Authenticate, Now: s.cfg.Now, Log: s.cfg.Log, MaxBody: s.cfg.MaxBody, MaxConcurrent: s.cfg.MaxConcurrent,
 		PublicURL: s.cfg.PublicURL, Version: s.cfg.Version,

@@ -7,12 +7,14 @@ import (
 	"io"
 	"log/slog"
 	"net"
+	"net/http"
 	"os"
 	"time"
 
 	"handoff/domain/fault"
 	"handoff/infra/clientfile"
 	"handoff/infra/lanes"
+	"handoff/infra/microsoft/hosts"
 	"handoff/infra/settings"
 )
 
@@ -34,19 +36,27 @@ func (p Program) Serve(ctx context.Context) error {
 	if err != nil {
 		return fault.Newf(fault.Conflict, "address-busy", "Can't listen at %s. Choose another address (HANDOFF_LISTEN).", p.Settings.Listen).Because(err)
 	}
-	c := p.config()
+	c, err := p.config(ctx)
+	if err != nil {
+		return errors.Join(err, l.Close())
+	}
 	slog.SetDefault(c.Log) // this is the program: whoever has no logger of its own uses the program's
 	return Serve(ctx, l, c, func(s *System) error { return p.ready(ctx, s, l.Addr()) })
 }
 
-func (p Program) config() Config {
+func (p Program) config(ctx context.Context) (c Config, err error) {
 	s := p.Settings
-	return Config{
+	c = Config{
 		DataDir: s.DataDir, KeyFile: s.KeyFile, Tenant: s.Tenant, PublicURL: s.PublicURL, Version: p.Version,
 		MaxBody: s.MaxBody, MaxConcurrent: s.MaxConcurrent, Lifetime: s.Lifetime, Drain: s.Drain, Allow: s.Allow, Timeout: s.DeliveryTimeout,
-		Lanes: lanes.Options{Total: s.DeliveryTotal, PerEndpoint: s.DeliveryPerEndpoint},
-		Now:   p.Now, Log: p.logger(), UnsafeNoSync: p.UnsafeNoSync,
+		Lanes:     lanes.Options{Total: s.DeliveryTotal, PerEndpoint: s.DeliveryPerEndpoint},
+		Geography: s.Geography, RelayNotice: s.RelayNotice, Microsoft: hosts.Public(),
+		Now: p.Now, Log: p.logger(), UnsafeNoSync: p.UnsafeNoSync,
 	}
+	if s.Simulation != "" {
+		c.Microsoft, err = hosts.Simulated(ctx, http.DefaultClient, s.Simulation)
+	}
+	return c, err
 }
 
 func (p Program) logger() *slog.Logger {

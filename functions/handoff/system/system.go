@@ -4,6 +4,7 @@
 package system
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -16,10 +17,12 @@ import (
 	"handoff/domain/geography"
 	"handoff/domain/identity"
 	"handoff/domain/routing"
+	"handoff/functions/relay"
 	"handoff/infra/embedded"
 	"handoff/infra/keyring"
 	"handoff/infra/lanes"
-	"handoff/infra/microsoft/provider"
+	"handoff/infra/microsoft/botauth"
+	"handoff/infra/microsoft/hosts"
 	"handoff/infra/rulebook"
 	"handoff/infra/safehttp"
 	"handoff/infra/subscription"
@@ -45,9 +48,15 @@ type Config struct {
 	Geography geography.Geography
 	// Microsoft has the addresses of Microsoft's services; the zero value is for
 	// those of the public cloud.
-	Microsoft provider.Hosts
-	Now       func() time.Time
-	Log       *slog.Logger
+	Microsoft hosts.Hosts
+	// RelayNotice is what a customer is told when the bot can't go on; empty:
+	// nothing.
+	RelayNotice string
+	Relay       relay.Timing
+	// Watch is the pause between two rounds at agent hubs; 0: 10 s.
+	Watch time.Duration
+	Now   func() time.Time
+	Log   *slog.Logger
 	// UnsafeNoSync leaves out every fsync, for the test that must notice.
 	UnsafeNoSync bool
 }
@@ -62,11 +71,22 @@ type System struct {
 	runner  *subscription.Runner
 	handler http.Handler
 	bound   bound
+
+	microsoft microsoft
 }
+
+// The pauses between rounds.
+const (
+	watchPause = 10 * time.Second
+	checkPause = time.Minute
+)
 
 // Open opens the data directory and binds every function. Nothing is served
 // and nothing is done until Handler and Run are used.
 func Open(ctx context.Context, c Config) (*System, error) {
+	if c.Microsoft.Inbound == (botauth.Cloud{}) {
+		c.Microsoft.Inbound = hosts.Public().Inbound
+	}
 	engine, err := embedded.Open(ctx, embedded.Options{
 		Dir: c.DataDir, KeyFile: c.KeyFile, Tenant: c.Tenant, Now: c.Now, UnsafeNoSync: c.UnsafeNoSync,
 	})
@@ -75,9 +95,14 @@ func Open(ctx context.Context, c Config) (*System, error) {
 	}
 	s := &System{Engine: engine, cfg: c, rules: rulebook.New(engine.Ledger), queue: lanes.New(engine.DB, c.Now, c.Lanes)}
 	if err := s.start(); err != nil {
-		return nil, errors.Join(err, engine.Close())
+		return nil, errors.Join(err, s.Close())
 	}
 	return s, nil
+}
+
+// Close ends what is under way with bots and lets go of the data directory.
+func (s *System) Close() error {
+	return errors.Join(s.microsoft.close(), s.Engine.Close())
 }
 
 func (s *System) start() (err error) {
@@ -124,6 +149,9 @@ func (s *System) Run(asked context.Context) error {
 		"subscriptions": s.runner.Run,
 		"deliveries":    func(ctx context.Context) error { return s.queue.Run(ctx, s.bound.deliver.Attempt) },
 		"deadlines":     s.deadlines,
+		"relays":        s.looks,
+		"hubs":          s.every(cmp.Or(s.cfg.Watch, watchPause), "hubwatch", s.bound.hubwatch.Round),
+		"publish state": s.every(checkPause, "publishcheck", s.bound.publishcheck.Round),
 	} {
 		wg.Go(func() {
 			defer cancel()

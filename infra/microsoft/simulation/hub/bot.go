@@ -21,7 +21,6 @@ type bot struct {
 	user        string
 	name        string
 	application string
-	endpoint    string
 }
 
 const push = 192350000.0
@@ -52,7 +51,7 @@ func (h *Hub) botOf(db *tables.Database, stream tables.Row) (*bot, string) {
 	case !slices.Contains(azureBot.Channels, "MsTeamsChannel") && !slices.Contains(azureBot.Channels, "Omnichannel"):
 		return nil, "the Azure Bot has neither the Teams channel nor Omnichannel's"
 	}
-	return &bot{id, wire.String(user, "fullname"), app, azureBot.Endpoint}, ""
+	return &bot{id, wire.String(user, "fullname"), app}, ""
 }
 
 // botHas reports whether the bot has the conversation now.
@@ -128,7 +127,8 @@ func (c *conversation) deliverNext(ctx context.Context) bool {
 		forgery, h.forgeries = h.forgeries[0], h.forgeries[1:]
 	}
 	h.mu.Unlock()
-	status, err := h.Directory.Post(ctx, h.client, tenants.Endpoint{Application: c.bot.application, URL: c.bot.endpoint}, a, forgery)
+	azureBot, _ := h.Azure.Of(c.bot.application) // whose endpoint may have changed
+	status, err := h.Directory.Post(ctx, h.client, tenants.Endpoint{Application: c.bot.application, URL: azureBot.Endpoint}, a, forgery)
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	d := Delivery{Activity: a, Status: status}
