@@ -7,7 +7,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/Azure/azure-sdk-for-go/sdk/azcore/to"
 	"github.com/Azure/azure-sdk-for-go/sdk/resourcemanager/botservice/armbotservice"
 
 	"handoff/domain/fault"
@@ -38,8 +37,8 @@ func azure(t *testing.T) (*fakeCloud, *botservice.Client) {
 	c := &fakeCloud{
 		t: t, channels: map[armbotservice.ChannelName]armbotservice.ChannelClassification{}, refusals: map[string]refusal{},
 		bot: &armbotservice.Bot{Properties: &armbotservice.BotProperties{
-			DisplayName: to.Ptr("Store bot"), Endpoint: to.Ptr("https://old.example/m"), MsaAppID: to.Ptr(app), MsaAppType: &kind,
-			MsaAppTenantID: to.Ptr(subscription), EnabledChannels: []*string{to.Ptr("webchat")},
+			DisplayName: new("Store bot"), Endpoint: new("https://old.example/m"), MsaAppID: new(app), MsaAppType: &kind,
+			MsaAppTenantID: new(subscription), EnabledChannels: []*string{new("webchat")},
 		}},
 	}
 	transport := &http.Transport{}
@@ -87,8 +86,8 @@ func TestOurClientTurnsTheVendorsChannelsOn(t *testing.T) {
 	t.Parallel()
 	for name, off := range map[string]armbotservice.ChannelClassification{
 		botservice.Teams: &armbotservice.MsTeamsChannel{
-			ChannelName: to.Ptr(botservice.Teams),
-			Properties:  &armbotservice.MsTeamsChannelProperties{IsEnabled: to.Ptr(false), EnableCalling: to.Ptr(true), CallingWebhook: to.Ptr("https://call.example")},
+			ChannelName: new(botservice.Teams),
+			Properties:  &armbotservice.MsTeamsChannelProperties{IsEnabled: new(false), EnableCalling: new(true), CallingWebhook: new("https://call.example")},
 		},
 		botservice.Omnichannel: nil,
 	} {

@@ -13,7 +13,6 @@ import (
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore/arm"
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore/cloud"
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore/policy"
-	"github.com/Azure/azure-sdk-for-go/sdk/azcore/to"
 	"github.com/Azure/azure-sdk-for-go/sdk/resourcemanager/botservice/armbotservice"
 
 	"handoff/infra/microsoft/simulation"
@@ -116,7 +115,7 @@ func TestTheVendorsClientUpdatesOurBot(t *testing.T) {
 	t.Parallel()
 	v := installer(t)
 	change := armbotservice.Bot{Properties: &armbotservice.BotProperties{
-		DisplayName: to.Ptr("Store"), Endpoint: to.Ptr(elsewhere), MsaAppID: to.Ptr(simulation.RelayID),
+		DisplayName: new("Store"), Endpoint: new(elsewhere), MsaAppID: new(simulation.RelayID),
 	}}
 	updated, err := v.bots.Update(t.Context(), group, name, change, nil)
 	v.must(err)
@@ -125,7 +124,7 @@ func TestTheVendorsClientUpdatesOurBot(t *testing.T) {
 	if *updated.Properties.Endpoint != elsewhere || *got.Properties.Endpoint != elsewhere || *got.Properties.DisplayName != "Store" {
 		t.Errorf("bot = %+v", got.Properties)
 	}
-	change.Properties.Endpoint = to.Ptr("ftp://new.example")
+	change.Properties.Endpoint = new("ftp://new.example")
 	_, err = v.bots.Update(t.Context(), group, name, change, nil)
 	v.refused(err, http.StatusBadRequest, "InvalidBotData")
 }
@@ -135,8 +134,8 @@ func TestTheVendorsClientTurnsOurChannelOn(t *testing.T) {
 	v := installer(t)
 	_, err := v.channels.Get(t.Context(), group, name, string(teams), nil)
 	v.refused(err, http.StatusNotFound, "ResourceNotFound")
-	on := armbotservice.BotChannel{Location: to.Ptr("global"), Properties: &armbotservice.MsTeamsChannel{
-		ChannelName: to.Ptr(string(teams)), Properties: &armbotservice.MsTeamsChannelProperties{IsEnabled: to.Ptr(true)},
+	on := armbotservice.BotChannel{Location: new("global"), Properties: &armbotservice.MsTeamsChannel{
+		ChannelName: new(string(teams)), Properties: &armbotservice.MsTeamsChannelProperties{IsEnabled: new(true)},
 	}}
 	created, err := v.channels.Create(t.Context(), group, name, teams, on, nil)
 	v.must(err)
@@ -146,7 +145,7 @@ func TestTheVendorsClientTurnsOurChannelOn(t *testing.T) {
 	v.teams(again.BotChannel, false)
 	calling := on
 	calling.Properties = &armbotservice.MsTeamsChannel{
-		ChannelName: to.Ptr(string(teams)), Properties: &armbotservice.MsTeamsChannelProperties{IsEnabled: to.Ptr(true), EnableCalling: to.Ptr(true)},
+		ChannelName: new(string(teams)), Properties: &armbotservice.MsTeamsChannelProperties{IsEnabled: new(true), EnableCalling: new(true)},
 	}
 	changed, err := v.channels.Update(t.Context(), group, name, teams, calling, nil)
 	v.must(err)
@@ -183,11 +182,11 @@ func TestTheVendorsClientListsOurChannels(t *testing.T) {
 		if c != armbotservice.ChannelNameOmnichannel && c != teams {
 			continue
 		}
-		var settings armbotservice.ChannelClassification = &armbotservice.Omnichannel{ChannelName: to.Ptr(string(c))}
+		var settings armbotservice.ChannelClassification = &armbotservice.Omnichannel{ChannelName: new(string(c))}
 		if c == teams {
-			settings = &armbotservice.MsTeamsChannel{ChannelName: to.Ptr(string(c)), Properties: &armbotservice.MsTeamsChannelProperties{IsEnabled: to.Ptr(true)}}
+			settings = &armbotservice.MsTeamsChannel{ChannelName: new(string(c)), Properties: &armbotservice.MsTeamsChannelProperties{IsEnabled: new(true)}}
 		}
-		_, err := v.channels.Create(t.Context(), group, name, c, armbotservice.BotChannel{Location: to.Ptr("global"), Properties: settings}, nil)
+		_, err := v.channels.Create(t.Context(), group, name, c, armbotservice.BotChannel{Location: new("global"), Properties: settings}, nil)
 		v.must(err)
 		want = append(want, string(c))
 	}
