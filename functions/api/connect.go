@@ -38,7 +38,7 @@ func (h *Handler) Connect(ctx context.Context, by identity.Principal, p connecti
 	}
 	cmd.To = connection.To(c.stream.ID)
 	if c.Rules.Set != "" && p.Rules == "" {
-		cmd.Rules = nil
+		cmd.Rules, cmd.Queues = nil, nil
 	}
 	if _, err := connection.Decider.Decide(c.State, cmd); err != nil {
 		return connection.Connected{}, err
@@ -55,7 +55,9 @@ func (h *Handler) Connect(ctx context.Context, by identity.Principal, p connecti
 	if err != nil {
 		return connection.Connected{}, fmt.Errorf("connect %s: %w", p.Name, err)
 	}
-	return connection.Connected{State: done.State, Credentials: made}, nil
+	c.State = done.State
+	state, err := h.carryOut(ctx, by, c, p)
+	return connection.Connected{State: state, Credentials: made}, err
 }
 
 // plan checks a plan and returns the command for it.
@@ -80,7 +82,7 @@ func (h *Handler) plan(ctx context.Context, p connection.Plan) (connection.Reque
 	if err != nil {
 		return cmd, at(err, "/rules")
 	}
-	cmd.Rules = rules
+	cmd.Rules, cmd.Queues = &rules.Fact, rules.Queues
 	_, err = connection.Decider.Decide(connection.State{}, cmd)
 	return cmd, err
 }
@@ -157,13 +159,17 @@ func (h *Handler) checkTarget(ctx context.Context, by identity.Principal, id, ta
 	return nil
 }
 
-// adoption validates a rules file.
-func adoption(source []byte) (*events.RulesAdopted, error) {
+// adoption validates a rules file. The command is addressed to nobody.
+func adoption(source []byte) (connection.AdoptRules, error) {
 	set, err := routing.Parse(source)
 	if err != nil {
-		return nil, err
+		return connection.AdoptRules{}, err
 	}
-	return &events.RulesAdopted{RuleSet: set.Hash(), Name: set.Name(), Source: string(source)}, nil
+	cmd := connection.AdoptRules{Fact: events.RulesAdopted{RuleSet: set.Hash(), Name: set.Name(), Source: string(source)}}
+	for _, q := range set.Queues() {
+		cmd.Queues = append(cmd.Queues, events.Queue{ID: q.ID, Name: q.Name, HubQueue: q.HubQueue})
+	}
+	return cmd, nil
 }
 
 // at prefixes the pointer of a fault, which speaks of a part of the input.

@@ -109,29 +109,30 @@ func (h *Handler) AdoptRules(ctx context.Context, by identity.Principal, id stri
 	if err != nil {
 		return "", err
 	}
-	f, err := adoption(source)
+	cmd, err := adoption(source)
 	if err != nil {
 		return "", err
 	}
+	cmd.To = connection.To(c.stream.ID)
 	_, err = eventlog.Execute(ctx, h.Ledger, connection.Decider, c.stream, origin(by), func(s connection.State) (eh.Command, error) {
 		if ifMatch != "" && ifMatch != s.Rules.Set {
 			return nil, fault.New(fault.Conflict, "rules-changed", "Somebody else changed the rules. Look at them again, then adopt yours.")
 		}
-		return connection.AdoptRules{To: connection.To(c.stream.ID), Fact: *f}, nil
+		return cmd, nil
 	})
 	if err != nil {
 		return "", fmt.Errorf("adopt rules for %s: %w", id, err)
 	}
-	return f.RuleSet, nil
+	return cmd.Fact.RuleSet, nil
 }
 
 // CheckRules validates a rules file and adopts nothing.
 func (h *Handler) CheckRules(_ context.Context, source []byte) (hash string, err error) {
-	f, err := adoption(source)
+	cmd, err := adoption(source)
 	if err != nil {
 		return "", err
 	}
-	return f.RuleSet, nil
+	return cmd.Fact.RuleSet, nil
 }
 
 func (h *Handler) change(ctx context.Context, by identity.Principal, c connected, cmd eh.Command) (connection.State, error) {

@@ -57,7 +57,7 @@ func (h *Handler) regions(given *events.Regions) (*events.Regions, error) {
 // renewed.
 func (h *Handler) keepSecrets(ctx context.Context, tenant string, p connection.Plan) error {
 	for which, secret := range map[string]connection.Secret{
-		connection.SecretClient: p.ClientSecret, connection.SecretApplication: p.ApplicationSecret,
+		connection.SecretClient: p.ClientSecret, connection.SecretApplication: p.ApplicationSecret, connection.SecretDirectLine: p.DirectLineSecret,
 	} {
 		if secret == "" {
 			continue
@@ -92,7 +92,7 @@ func (h *Handler) Check(ctx context.Context, by identity.Principal, id string) (
 	if err != nil || seen == nil {
 		return checked, err
 	}
-	checked.Seen = append(checked.Seen, seen.Findings...)
+	checked.Seen, checked.HubRules = append(checked.Seen, seen.Findings...), seen.HubRules
 	done, err := eventlog.Execute(ctx, h.Ledger, connection.Decider, c.stream, origin(by), func(connection.State) (eh.Command, error) {
 		return connection.ObserveBot{To: connection.To(c.stream.ID), Session: c.Session, Found: seen.Bot}, nil
 	})

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"maps"
+	"slices"
 	"testing"
 
 	"handoff/domain/connection"
@@ -19,6 +20,7 @@ import (
 type hubs struct {
 	seen    *connection.Inspection
 	err     error
+	changed []string // what was changed, in order
 	secrets map[string]string
 }
 
@@ -34,6 +36,23 @@ func (h *hubs) Inspect(_ context.Context, c connection.State) (*connection.Inspe
 		return nil, errors.New("no tenant")
 	}
 	return h.seen, h.err
+}
+
+func (h *hubs) EnsureEndpoint(_ context.Context, c connection.State) (*events.MessagingEndpointSet, error) {
+	h.changed = append(h.changed, "endpoint of "+c.Tenant)
+	return &events.MessagingEndpointSet{AzureBot: "a", Was: "b", Is: "c"}, h.err
+}
+
+func (h *hubs) AddRules(_ context.Context, c connection.State) (*events.HubRulesSet, error) {
+	h.changed = append(h.changed, "rules of "+c.Tenant)
+	if len(c.HubQueues) == 0 {
+		return nil, h.err
+	}
+	return &events.HubRulesSet{Workstream: "w", Rules: []events.HubRule{{Queue: c.HubQueues[0].ID}}}, h.err
+}
+
+func (h *hubs) RotateSecret(_ context.Context, c connection.State) (*events.ApplicationSecretRotated, error) {
+	return &events.ApplicationSecretRotated{ApplicationID: c.ApplicationID, KeyID: "of " + c.Tenant}, h.err
 }
 
 func (h *hubs) PutSecret(_ context.Context, tenant, name string, value []byte) error {
@@ -53,7 +72,7 @@ func omnichannel(change func(*connection.Plan)) connection.Plan {
 	p := connection.Plan{
 		Name: "store-bot", Bot: events.Bot{ID: "b"}, Hub: events.Hub{Type: connection.Omnichannel, Organisation: "https://contoso.crm4.dynamics.com"},
 		Regions: &events.Regions{Bot: "europe", Hub: "europe"}, Notice: connection.NoticePlan{AcceptedBy: "ann", TextVersion: "1"},
-		Omnichannel:  &events.OmnichannelSet{Path: "relay", Routing: "hub", Directory: "d", ClientID: "c", AzureBot: "a", Queue: "q"},
+		Omnichannel:  &connection.OmnichannelPlan{OmnichannelSet: events.OmnichannelSet{Path: "relay", Routing: "hub", Directory: "d", ClientID: "c", AzureBot: "a", Queue: "q"}},
 		ClientSecret: "first", ApplicationSecret: "second", HealthURL: "https://bot.example/health",
 	}
 	if change != nil {
@@ -147,6 +166,72 @@ func TestCheck(t *testing.T) {
 		t.Fatal(err)
 	}
 	if _, err := h.Check(t.Context(), admin, "store-bot"); !fault.Is(err, "connection-disconnected") {
+		t.Errorf("err = %v", err)
+	}
+}
+
+// What is allowed of a connection that is ready is done at once: it takes
+// escalations all the while.
+func TestChangesAtTheHub(t *testing.T) {
+	t.Parallel()
+	b, h, known := withHubs(t)
+	allow := omnichannel(func(p *connection.Plan) {
+		p.Omnichannel.AddHubRules, p.Omnichannel.TakeOverEndpoint = true, true
+		p.Rules = "version: 1\nfallback: refunds\nqueues:\n  - {id: refunds, name: Refunds, hub_queue: Refunds}\n"
+	})
+	if _, err := h.Connect(t.Context(), admin, allow); err != nil || len(known.changed) > 0 {
+		t.Fatalf("changed %v before the steps were taken, %v", known.changed, err)
+	}
+	stream := b.Stream(events.KindConnection, "store-bot")
+	b.Want(stream, "ConnectionRequested", "OmnichannelSet", "HealthCheckSet", "HubChangesAllowed", "RulesAdopted", "HubQueuesNamed")
+	b.Give("store-bot", &events.AppRegistered{ApplicationID: "app-1"}, &events.ChannelEnabled{}, &events.ConnectionReady{})
+	got, err := h.Connect(t.Context(), admin, allow)
+	if err != nil || !slices.Equal(known.changed, []string{"endpoint of default", "rules of default"}) || len(got.HubRules) != 1 || got.Messaging.Is != "c" || got.Status != connection.Ready {
+		t.Errorf("changed %v, state %+v, %v", known.changed, got.State, err)
+	}
+	known.err = fault.New(fault.Unprocessable, "hub-rules-unreadable", "By hand.")
+	if _, err := h.Connect(t.Context(), admin, allow); !fault.Is(err, "hub-rules-unreadable") {
+		t.Errorf("err = %v", err)
+	}
+	known.changed, known.err = nil, nil
+	if _, err := h.Connect(t.Context(), admin, omnichannel(nil)); err != nil || len(known.changed) > 0 {
+		t.Errorf("without leave: changed %v, %v", known.changed, err)
+	}
+	if _, err := h.AdoptRules(t.Context(), admin, "store-bot", []byte("version: 1\nfallback: a\nqueues:\n  - {id: a, hub_queue: b}\n"), ""); err != nil {
+		t.Fatal(err)
+	}
+	if f, _ := b.Last(stream).(*events.HubQueuesNamed); f == nil || len(f.Queues) != 1 || f.Queues[0].HubQueue != "b" {
+		t.Errorf("last fact = %+v, want the queues of the new rules", b.Last(stream))
+	}
+}
+
+func TestRotateApplicationSecret(t *testing.T) {
+	t.Parallel()
+	b, h, known := withHubs(t)
+	if _, err := h.Connect(t.Context(), admin, omnichannel(nil)); err != nil {
+		t.Fatal(err)
+	}
+	b.Give("store-bot", &events.AppRegistered{ApplicationID: "app-1"})
+	if _, err := h.RotateApplicationSecret(t.Context(), admin, "store-bot"); err != nil {
+		t.Fatal(err)
+	}
+	if f, _ := b.Last(b.Stream(events.KindConnection, "store-bot")).(*events.ApplicationSecretRotated); f == nil || f.ApplicationID != "app-1" || f.KeyID != "of default" {
+		t.Errorf("fact = %+v", f)
+	}
+	known.err = fault.New(fault.Unprocessable, "graph-permission-missing", "Grant it.")
+	for id, code := range map[string]string{"store-bot": "graph-permission-missing", "no-bot": "connection-not-found"} {
+		if _, err := h.RotateApplicationSecret(t.Context(), admin, id); !fault.Is(err, code) {
+			t.Errorf("%s: %v, want %s", id, err, code)
+		}
+	}
+	h.Hubs = nil
+	if _, err := h.RotateApplicationSecret(t.Context(), admin, "store-bot"); !fault.Is(err, "application-secret-unused") {
+		t.Errorf("err = %v", err)
+	}
+	if _, err := h.Disconnect(t.Context(), admin, "store-bot", connection.DisconnectPlan{}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := h.RotateApplicationSecret(t.Context(), admin, "store-bot"); !fault.Is(err, "connection-disconnected") {
 		t.Errorf("err = %v", err)
 	}
 }

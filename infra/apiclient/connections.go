@@ -42,6 +42,11 @@ func (c *Client) EndCheck(ctx context.Context, id, chat string) error {
 	return err
 }
 
+// RotateApplicationSecret renews the secret of a connection's application id.
+func (c *Client) RotateApplicationSecret(ctx context.Context, id string) (connection.State, error) {
+	return call[connection.State](ctx, c, request{method: http.MethodPost, path: at("/v1/connections/%s/application-secret", id)})
+}
+
 // Connections returns a page of connections. Of the query the page counts.
 func (c *Client) Connections(ctx context.Context, q listing.ConnectionQuery) (httpapi.Page[listing.Connection], error) {
 	return call[httpapi.Page[listing.Connection]](ctx, c, get("/v1/connections").list(q.Page))

@@ -36,6 +36,8 @@ type API struct {
 	Disconnect  func(ctx context.Context, by identity.Principal, id string, p connection.DisconnectPlan) (connection.State, error)
 	// CheckConnection looks at a connection's hub and bot as they are now.
 	CheckConnection func(ctx context.Context, by identity.Principal, id string) (connection.Checked, error)
+	// RotateApplicationSecret renews the secret of a connection's application id.
+	RotateApplicationSecret func(ctx context.Context, by identity.Principal, id string) (connection.State, error)
 	// BeginCheck opens a chat in a connection's hub as if a customer had, LookCheck
 	// tells how the hub has it, and EndCheck closes it.
 	BeginCheck func(ctx context.Context, by identity.Principal, id string, p check.Plan) (check.Begun, error)

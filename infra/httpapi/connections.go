@@ -136,6 +136,14 @@ func (s *server) checkConnection(x *exchange, r *http.Request) error {
 	return x.connection(http.StatusOK, c.Connection, c)
 }
 
+func (s *server) rotateApplicationSecret(x *exchange, r *http.Request) error {
+	c, err := s.api.RotateApplicationSecret(r.Context(), x.by, r.PathValue("connection"))
+	if err != nil {
+		return err
+	}
+	return x.connection(http.StatusOK, c, c)
+}
+
 // EndpointSet is an endpoint that was set. Secret is there where it was made
 // just now, and is not shown again.
 type EndpointSet struct {

@@ -141,7 +141,9 @@ func bindConnections(a *httpapi.API) {
 		return s, nil
 	}
 	a.CheckConnection = func(context.Context, identity.Principal, string) (connection.Checked, error) {
-		return connection.Checked{Connection: omnichannel(), Seen: []events.Finding{{Code: "queue-without-people", Detail: "Add one.", Blocking: true}}}, nil
+		return connection.Checked{Connection: omnichannel(), Seen: []events.Finding{{Code: "queue-without-people", Detail: "Add one.", Blocking: true}}, HubRules: &connection.HubRules{
+			Rules: omnichannel().HubRules, Missing: []string{"refunds"}, Words: []string{"If …"}, Source: "<rule/>",
+		}}, nil
 	}
 	a.BeginCheck = func(_ context.Context, _ identity.Principal, _ string, p check.Plan) (check.Begun, error) {
 		return check.Begun{
@@ -157,6 +159,7 @@ func bindConnections(a *httpapi.API) {
 		return connection.Endpoint{ID: p.ID, URL: p.URL, Mode: "thin", Events: p.Events}, "whsec_3", nil
 	}
 	a.RemoveEndpoint = func(context.Context, identity.Principal, string, string) error { return nil }
+	a.RotateApplicationSecret = func(context.Context, identity.Principal, string) (connection.State, error) { return omnichannel(), nil }
 	a.RotateSecret = func(context.Context, identity.Principal, string, string) (string, error) { return "whsec_4", nil }
 	a.Rules = func(context.Context, identity.Principal, string) ([]byte, string, error) {
 		return []byte("version: 1\n"), "sha256:9f", nil
@@ -188,6 +191,11 @@ func omnichannel() connection.State {
 	s.HealthURL, s.Checked, s.TokenTenant = "https://bot.example/health", true, "contoso.onmicrosoft.com"
 	s.Findings = []events.Finding{{Code: "bot-name-long", Detail: "Shorten it."}}
 	s.Users = []connection.User{{Held: s.Held[0], OrganisationID: "o", ID: "u", By: connection.ByHandoff, Queue: "q", Workstream: "w", Link: "https://contoso.crm4.dynamics.com/main.aspx"}}
+	s.Allowed = &events.HubChangesAllowed{By: "ann", AddRules: true}
+	s.HubQueues = []events.Queue{{ID: "refunds", Name: "Refunds", HubQueue: "Refunds"}}
+	s.HubRules = []events.HubRule{{Queue: "refunds", HubQueue: events.HubQueue{ID: "q", Name: "Refunds"}}}
+	s.Messaging = &events.MessagingEndpointSet{AzureBot: "a", Was: "https://old.example", Is: "https://new.example"}
+	s.Forgotten = true
 	s.Publication = connection.Publication{State: publication.Outdated, Code: "last-publish-failed", Detail: "An earlier version answers."}
 	return s
 }

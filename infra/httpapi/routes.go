@@ -114,6 +114,7 @@ func (s *server) connectionRoutes() []route {
 		{method: "POST", path: one + "/checks", reach: reachConnection, action: admin, bound: s.api.BeginCheck != nil, handle: s.beginCheck},
 		{method: "GET", path: one + "/checks/{chat}", reach: reachConnection, action: admin, bound: s.api.LookCheck != nil, handle: s.lookCheck},
 		{method: "DELETE", path: one + "/checks/{chat}", reach: reachConnection, action: admin, bound: s.api.EndCheck != nil, handle: s.endCheck},
+		{method: "POST", path: one + "/application-secret", reach: reachConnection, action: admin, bound: s.api.RotateApplicationSecret != nil, handle: s.rotateApplicationSecret},
 		{method: "GET", path: one + "/rules", reach: reachConnection, action: identity.ActReadHistory, bound: s.api.Rules != nil, handle: s.rules},
 		{method: "PUT", path: one + "/rules", reach: reachConnection, action: admin, bound: s.api.AdoptRules != nil, handle: s.adoptRules},
 		{method: "POST", path: "/v1/rules/check", reach: reachLimited, action: admin, bound: s.api.CheckRules != nil, handle: s.checkRules},

@@ -28,10 +28,10 @@ type File struct {
 	// RulesFile names the file of the rules, relative to the bot file; then
 	// Plan.Rules is empty.
 	RulesFile string
-	// ClientSecretFile and ApplicationSecretFile name files that hold a secret
-	// each, EmbedCodeFile one with the embed code of the hub's chat widget;
-	// relative to the bot file. Secrets themselves have no place in it.
-	ClientSecretFile, ApplicationSecretFile, EmbedCodeFile string
+	// ClientSecretFile, ApplicationSecretFile and DirectLineSecretFile name files
+	// that hold a secret each, EmbedCodeFile one with the embed code of the hub's
+	// chat widget; relative to the bot file. Secrets themselves have no place in it.
+	ClientSecretFile, ApplicationSecretFile, DirectLineSecretFile, EmbedCodeFile string
 	// Lines are where things stand: by JSON pointers, such as /endpoints/0/url.
 	Lines map[string]int
 }
@@ -93,7 +93,7 @@ func (r *reader) plan(n *yaml.Node) {
 	r.mapping(n, "", fields{
 		"name": text(&p.Name), "rules": text(&p.Rules), "rules_file": text(&r.file.RulesFile), "health_url": text(&p.HealthURL),
 		"client_secret_file": text(&r.file.ClientSecretFile), "application_secret_file": text(&r.file.ApplicationSecretFile),
-		"embed_code_file": text(&r.file.EmbedCodeFile), "omnichannel": omnichannel,
+		"direct_line_secret_file": text(&r.file.DirectLineSecretFile), "embed_code_file": text(&r.file.EmbedCodeFile), "omnichannel": omnichannel,
 		"regions_override": func(r *reader, n *yaml.Node, at string) {
 			p.RegionsOverride = new(connection.OverridePlan)
 			r.mapping(n, at, fields{"by": text(&p.RegionsOverride.By), "why": text(&p.RegionsOverride.Why)})
@@ -114,12 +114,13 @@ func (r *reader) plan(n *yaml.Node) {
 }
 
 func omnichannel(r *reader, n *yaml.Node, at string) {
-	o := new(events.OmnichannelSet)
+	o := new(connection.OmnichannelPlan)
 	r.file.Omnichannel = o
 	r.mapping(n, at, fields{
 		"path": text(&o.Path), "routing": text(&o.Routing), "directory": text(&o.Directory), "client_id": text(&o.ClientID),
 		"environment": text(&o.Environment), "bot_organisation": text(&o.BotOrganisation), "bot_schema": text(&o.BotSchema),
 		"token_endpoint": text(&o.TokenEndpoint), "azure_bot": text(&o.AzureBot), "channel": text(&o.Channel),
 		"queue": text(&o.Queue), "workstream": text(&o.Workstream),
+		"add_hub_rules": truth(&o.AddHubRules), "take_over_endpoint": truth(&o.TakeOverEndpoint),
 	})
 }

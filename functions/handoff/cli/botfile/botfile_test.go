@@ -72,8 +72,11 @@ omnichannel:
   channel: teams
   queue: q
   workstream: w
+  add_hub_rules: true
+  take_over_endpoint: true
 client_secret_file: client.txt
 application_secret_file: application.txt
+direct_line_secret_file: bot.txt
 embed_code_file: widget.html
 health_url: https://bot.example/health
 regions_override: {by: ann, why: agreed}
@@ -81,14 +84,14 @@ regions_override: {by: ann, why: agreed}
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := events.OmnichannelSet{
+	want := connection.OmnichannelPlan{AddHubRules: true, TakeOverEndpoint: true, OmnichannelSet: events.OmnichannelSet{
 		Path: "relay", Routing: "handoff", Directory: "contoso.onmicrosoft.com", ClientID: "c", Environment: "e", BotOrganisation: "o", BotSchema: "s",
 		TokenEndpoint: "t", AzureBot: "a", Channel: "teams", Queue: "q", Workstream: "w",
-	}
+	}}
 	if *got.Omnichannel != want || *got.RegionsOverride != (connection.OverridePlan{By: "ann", Why: "agreed"}) || got.HealthURL != "https://bot.example/health" {
 		t.Errorf("Parse = %+v, %+v, %q", got.Omnichannel, got.RegionsOverride, got.HealthURL)
 	}
-	if got.ClientSecretFile != "client.txt" || got.ApplicationSecretFile != "application.txt" || got.EmbedCodeFile != "widget.html" || got.Line("/omnichannel/queue") != 14 {
+	if got.ClientSecretFile != "client.txt" || got.ApplicationSecretFile != "application.txt" || got.DirectLineSecretFile != "bot.txt" || got.EmbedCodeFile != "widget.html" || got.Line("/omnichannel/queue") != 14 {
 		t.Errorf("Parse = %+v, the queue in line %d", got, got.Line("/omnichannel/queue"))
 	}
 }
@@ -96,7 +99,7 @@ regions_override: {by: ann, why: agreed}
 // A secret that stands in the file is not repeated where that is refused.
 func TestParseTakesNoSecret(t *testing.T) {
 	t.Parallel()
-	for _, source := range []string{"client_secret: hush", "omnichannel: {client_secret: hush}", "application_secret: hush"} {
+	for _, source := range []string{"client_secret: hush", "omnichannel: {client_secret: hush}", "application_secret: hush", "direct_line_secret: hush", "omnichannel: {add_hub_rules: hush}"} {
 		_, err := botfile.Parse([]byte(source))
 		if !fault.Is(err, "bot-file-invalid") || strings.Contains(err.Error(), "hush") {
 			t.Errorf("%s: %v", source, err)
@@ -120,15 +123,15 @@ func TestParseTellsEverythingThatIsWrong(t *testing.T) {
 	}{
 		"nothing at all":             {"", []string{"1: the file is empty"}},
 		"no YAML":                    {"name: [", []string{"1: did not find expected node content"}},
-		"a list in place of keys":    {"- name", []string{"1: here stand application_secret_file, bot, client_secret_file, embed_code_file, endpoints, health_url, hub, name, notice, omnichannel, regions, regions_override, rules, rules_file"}},
-		"an unknown key":             {"name: a\nendpoint: x\n", []string{`2: "endpoint" is not known here; here may stand application_secret_file, bot, client_secret_file, embed_code_file, endpoints, health_url, hub, name, notice, omnichannel, regions, regions_override, rules, rules_file`}},
+		"a list in place of keys":    {"- name", []string{"1: here stand application_secret_file, bot, client_secret_file, direct_line_secret_file, embed_code_file, endpoints, health_url, hub, name, notice, omnichannel, regions, regions_override, rules, rules_file"}},
+		"an unknown key":             {"name: a\nendpoint: x\n", []string{`2: "endpoint" is not known here; here may stand application_secret_file, bot, client_secret_file, direct_line_secret_file, embed_code_file, endpoints, health_url, hub, name, notice, omnichannel, regions, regions_override, rules, rules_file`}},
 		"an unknown key further in":  {"hub: {type: generic, org: store}", []string{`1: "org" is not known here; here may stand application_id, organisation, type`}},
 		"a key that stands twice":    {"name: a\nname: b\n", []string{`2: "name" stands here twice`}},
 		"several findings, in order": {"name: [a]\nendpoints: x\nbot: {id: {}}\n", []string{`1: "name" is a text`, `2: "endpoints" is a list`, `3: "id" is a text`}},
 		"rules twice":                {"rules: a\nrules_file: b\n", []string{"2: say either rules or rules_file, not both"}},
 		"two documents":              {"name: a\n---\nname: b\n", []string{"2: the file holds more than one document"}},
 		"an alias is not followed":   {"name: &a x\nrules: *a\n", []string{`2: "rules" is a text`}},
-		"a key that is no text":      {"? {a: b}\n: c\n", []string{`1: "" is not known here; here may stand application_secret_file, bot, client_secret_file, embed_code_file, endpoints, health_url, hub, name, notice, omnichannel, regions, regions_override, rules, rules_file`}},
+		"a key that is no text":      {"? {a: b}\n: c\n", []string{`1: "" is not known here; here may stand application_secret_file, bot, client_secret_file, direct_line_secret_file, embed_code_file, endpoints, health_url, hub, name, notice, omnichannel, regions, regions_override, rules, rules_file`}},
 		"a huge file":                {"name: " + strings.Repeat("a", botfile.MaxSize), []string{"1: the file is larger than 1048576 bytes"}},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -85,6 +85,15 @@ func text(dst *string) read {
 	}
 }
 
+// truth reads yes or no. A word that is neither is no consent to anything.
+func truth(dst *bool) read {
+	return func(r *reader, n *yaml.Node, at string) {
+		if n.Kind != yaml.ScalarNode || n.Tag != "!!bool" || n.Decode(dst) != nil {
+			r.find(n, "%s is true or false", nameOf(at))
+		}
+	}
+}
+
 func texts(dst *[]string) read {
 	return list(func(r *reader, n *yaml.Node, at string) {
 		var s string
