@@ -8,6 +8,7 @@ import (
 
 	"handoff/domain/check"
 	"handoff/domain/conversation"
+	"handoff/domain/fault"
 	domain "handoff/domain/relay"
 	"handoff/events"
 	"handoff/tests/functiontest"
@@ -105,6 +106,40 @@ func TestAChecksBotThatFailsLeadsToNoPerson(t *testing.T) {
 		t.Errorf("%d escalations, %d ends, state %+v; want the hub told to end it", len(w.hub.escalations), w.hub.ended, s.Relay)
 	}
 	w.wantSaid()
+}
+
+// A hand-off that can't be read is what a check is there to find.
+func TestACheckWhoseHandOffCantBeReadRaisesNothing(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.bot.says = func(string) []domain.Spoken {
+		return []domain.Spoken{{Unreadable: fault.New(fault.Unprocessable, "hand-off-unreadable", "It can't be read.")}}
+	}
+	w.begins("person", nil, nil)
+	if s := w.state(); s.Last.Number > 0 || w.hub.ended != 1 || s.Relay.Code != "hand-off-unreadable" {
+		t.Errorf("%d ends, state %+v, %+v; want it ended with the reason", w.hub.ended, s.Relay, s.Last)
+	}
+}
+
+// Also a hub that chooses by itself is told which queue is for checks.
+func TestAHubThatChoosesIsToldTheQueueOfAChecks(t *testing.T) {
+	t.Parallel()
+	for say, want := range map[string]string{"person": "test", "": ""} {
+		w := newWorld(t)
+		w.Give(store, &events.OmnichannelSet{Path: events.PathRelay, Routing: events.RoutingHub})
+		if w.begins("person", nil, func(mark string) string {
+			if say == "" {
+				return "made up"
+			}
+			return mark
+		}); say == "" {
+			w.hears(domain.Speaks, "a1", "person")
+			w.pump()
+		}
+		if len(w.hub.escalations) != 1 || w.hub.escalations[0].Queue != want {
+			t.Errorf("the hub is told %+v, want the queue %q", w.hub.escalations, want)
+		}
+	}
 }
 
 func TestACheckEndsByItself(t *testing.T) {
