@@ -66,6 +66,9 @@ func (a *app) listEscalations(ctx context.Context, q listing.EscalationQuery) er
 	}
 	table := &terminal.Table{Header: []string{"escalation", "status", "queue", "topic", "language", "channel", "connection", "raised"}, Fixed: []int{0, 6, 7}}
 	for _, e := range page.Items {
+		if e.Reason == events.ReasonCheck {
+			e.Topic = joined(e.Topic, "(a check)")
+		}
 		table.Row(e.ID, statusStyle(e.Status), e.Queue.ID, e.Topic, e.Language, e.Channel, e.Connection, a.time(e.RaisedAt))
 	}
 	return a.printPage(page, table, "escalations", page.Next)

@@ -13,6 +13,8 @@ func (t *Teller) relayed(f events.Fact) string {
 	switch f := f.(type) {
 	case *events.RelayStarted:
 		return fmt.Sprintf("relayed from here on: session %d%s; %s of the hub", f.Session, when(f.Channel != "", " on "+f.Channel), number(f.Variables, "variable"))
+	case *events.CheckRecognised:
+		return "is a check, and no customer: what it raises goes to the queue " + orElse(f.Queue.Name, f.Queue.ID)
 	case *events.BotConversationOpened:
 		return "has a " + when(f.Renewed, "new token for its ") + "conversation with the bot"
 	case *events.BotConversationLost:
@@ -58,7 +60,7 @@ func hubQueue(q events.HubQueue) string { return orElse(q.Name, q.ID) }
 func ofConversation(f events.Fact) bool {
 	_, looks := relay.LookAt(f)
 	switch f.(type) {
-	case *events.ContextErased, *events.BotConversationLost, *events.MessagesRefused, *events.BotLeft:
+	case *events.ContextErased, *events.CheckRecognised, *events.BotConversationLost, *events.MessagesRefused, *events.BotLeft:
 		return true
 	}
 	return looks
