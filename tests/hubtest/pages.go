@@ -21,6 +21,9 @@ var pages = map[string]func(*testing.T, Opener){
 		}
 		places := ask("GET", "/places", nil)
 		chat := ask("POST", "/chats", map[string]any{"app_id": places.String("widgets/0/id"), "name": "R. Bakker"}).String("id")
+		if seen := ask("GET", "/chats/"+chat+"?has=0", nil); seen.Len("messages") != 0 {
+			t.Errorf("a new chat has %s, want an empty list of messages", seen.Text)
+		}
 		first := b.Next()
 		b.Want(ask("POST", "/chats/"+chat+"/messages", map[string]any{"text": "refund please"}), 204, "")
 		b.Next()

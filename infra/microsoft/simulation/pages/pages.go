@@ -114,7 +114,7 @@ func told(err error) error {
 
 func (p *pages) places(w http.ResponseWriter, _ *http.Request) error {
 	widgets, people := p.hub.Places()
-	wire.JSON(w, http.StatusOK, wire.Object{"widgets": widgets, "people": people})
+	wire.JSON(w, http.StatusOK, wire.Object{"widgets": list(widgets), "people": list(people)})
 	return nil
 }
 
@@ -173,8 +173,11 @@ func (p *pages) follow(w http.ResponseWriter, r *http.Request) error {
 }
 
 func public(c hub.Conversation) []hub.Message {
-	return slices.DeleteFunc(slices.Concat([]hub.Message{}, c.Messages), func(m hub.Message) bool { return m.Private })
+	return slices.DeleteFunc(list(c.Messages), func(m hub.Message) bool { return m.Private })
 }
+
+// list copies a list into one that is [] in JSON where it is empty, not null.
+func list[T any](all []T) []T { return append([]T{}, all...) }
 
 // desk lists what a person may see: what waits, and what is theirs.
 func (p *pages) desk(w http.ResponseWriter, r *http.Request) error {
@@ -204,8 +207,8 @@ func (p *pages) conversation(w http.ResponseWriter, r *http.Request) error {
 		return wire.Refuse(http.StatusForbidden, "not-your-conversation", "Another has this conversation.")
 	}
 	wire.JSON(w, http.StatusOK, wire.Object{
-		"id": c.ID, "queue": c.QueueName, "status": c.Status.String(), "context": c.Context, "messages": c.Messages,
-		"explanation": c.Explanation, "problems": c.Problems,
+		"id": c.ID, "queue": c.QueueName, "status": c.Status.String(), "context": c.Context, "messages": list(c.Messages),
+		"explanation": list(c.Explanation), "problems": list(c.Problems),
 	})
 	return nil
 }

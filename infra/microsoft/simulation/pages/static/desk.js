@@ -81,9 +81,9 @@ function open(c) {
 function about(c) {
   variables(Object.entries(c.context).sort());
   link(c.context.HandoffContextUrl);
-  lines($("explanation"), c.explanation || []);
-  lines($("problems"), c.problems || []);
-  $("dropped").hidden = !c.problems || c.problems.length === 0;
+  lines($("explanation"), c.explanation);
+  lines($("problems"), c.problems);
+  $("dropped").hidden = c.problems.length === 0;
 }
 
 function variables(all) {

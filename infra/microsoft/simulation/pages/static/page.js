@@ -8,6 +8,8 @@ export async function ask(method, path, body) {
     method,
     headers: body ? { "Content-Type": "application/json" } : {},
     body: body ? JSON.stringify(body) : undefined,
+  }).catch(() => {
+    throw new Error("The simulation does not answer. Is it still running?");
   });
   if (answer.status === 204) return null;
   const value = await answer.json();
@@ -16,7 +18,7 @@ export async function ask(method, path, body) {
 }
 
 export function failed(error) {
-  $("error").textContent = error instanceof TypeError ? "The simulation does not answer. Is it still running?" : error.message;
+  $("error").textContent = error.message;
 }
 
 // attempt shows what went wrong instead of losing it, and tells whether it went
