@@ -256,7 +256,13 @@ func (w *world) plan(id, url, mode, rules string) map[string]any {
 
 func (w *world) ready(id string) {
 	w.t.Helper()
-	w.eventually("connection "+id+" is ready", func() bool { return w.connection(id).Status == "ready" })
+	w.eventually("connection "+id+" is ready", func() bool {
+		c := w.connection(id)
+		if c.Failure != nil && c.Failure.Permanent {
+			w.t.Fatalf("connection %s fails: %+v", id, *c.Failure)
+		}
+		return c.Status == "ready"
+	})
 }
 
 // connection is what an administrator sees of one.

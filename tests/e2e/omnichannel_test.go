@@ -33,7 +33,15 @@ func withMicrosoft(t *testing.T, change ...func(*system.Config)) (*world, contro
 	return w, cloud
 }
 
-// omnichannelPlan connects the example's bot.
+// planAt connects it to the fake.
+func planAt(cloud controlplanetest.Cloud) map[string]any {
+	p := omnichannelPlan()
+	p["omnichannel"].(map[string]string)["token_endpoint"] = cloud.URLs.PowerPlatform + "/powervirtualagents/botsbyschema/" + simulation.StoreBotSchema +
+		"/directline/token?api-version=2022-03-01-preview"
+	return p
+}
+
+// omnichannelPlan connects the example's bot, wherever it is.
 func omnichannelPlan() map[string]any {
 	return map[string]any{
 		"name": "store-bot", "bot": map[string]string{"id": simulation.StoreBot, "name": "Store bot"},
@@ -51,7 +59,7 @@ func omnichannelPlan() map[string]any {
 func TestOmnichannelIsConnectedCheckedAndLeft(t *testing.T) {
 	t.Parallel()
 	w, cloud := withMicrosoft(t)
-	w.request("store-bot", omnichannelPlan())
+	w.request("store-bot", planAt(cloud))
 	w.ready("store-bot")
 	var checked struct {
 		Connection struct {
@@ -88,7 +96,7 @@ func TestOmnichannelIsConnectedCheckedAndLeft(t *testing.T) {
 	user := checked.Connection.Users[0].ID
 	w.eventually("the user is disabled", func() bool { return store.Get("systemusers", user)["isdisabled"] == true })
 	store.Put("bots", simulation.StoreBot, map[string]any{"publishedon": "2026-11-22T09:00:00Z"})
-	w.request("store-bot", omnichannelPlan())
+	w.request("store-bot", planAt(cloud))
 	w.ready("store-bot")
 	if store.Get("systemusers", user)["isdisabled"] != false {
 		t.Error("the reconnect did not enable the user")
@@ -104,7 +112,7 @@ func TestOmnichannelGoesOnAfterARestart(t *testing.T) {
 	if err := cloud.Inject(simulation.Fault{Host: simulation.Azure, Route: "PUT *", Status: http.StatusServiceUnavailable, RetryAfter: 60, Times: -1}); err != nil {
 		t.Fatal(err)
 	}
-	w.request("store-bot", omnichannelPlan())
+	w.request("store-bot", planAt(cloud))
 	w.stuck("store-bot", "azure-unavailable")
 	w.stop()
 	cloud.ClearFaults()

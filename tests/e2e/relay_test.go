@@ -45,10 +45,8 @@ func openShop(t *testing.T, change ...func(plan map[string]any)) *shop {
 		c.Relay = relay.Timing{Patience: 4 * time.Second, Quiet: time.Second, Late: 2 * time.Second}
 	})
 	s := &shop{w, cloud}
-	p := omnichannelPlan()
+	p := planAt(cloud)
 	p["rules"] = relayRules
-	p["omnichannel"].(map[string]string)["token_endpoint"] = cloud.URLs.PowerPlatform + "/powervirtualagents/botsbyschema/" + simulation.StoreBotSchema +
-		"/directline/token?api-version=2022-03-01-preview"
 	for _, f := range change {
 		f(p)
 	}
