@@ -47,6 +47,7 @@ omnichannel:
   workstream: %s
   token_endpoint: %s
   take_over_endpoint: true   # the Azure Bot posts elsewhere: turn it round
+  add_hub_rules: true        # that obey the rules below
 client_secret_file: %q
 application_secret_file: %q
 embed_code_file: %q
