@@ -164,17 +164,11 @@ func (c *Client) token(ctx context.Context, w Widget, version int, chat *Chat) e
 	return nil
 }
 
-// value is one context variable, as setContextProvider gives it.
-type value struct {
-	Value       string `json:"value"`
-	Displayable bool   `json:"isDisplayable"`
-}
-
 // begin starts the session (sessionInit). From then on there is a conversation.
 func (c *Client) begin(ctx context.Context, w Widget, chat Chat, variables map[string]string) error {
-	data := make(map[string]value, len(variables))
+	data := make(map[string]any, len(variables))
 	for name, v := range variables {
-		data[name] = value{Value: v}
+		data[name] = map[string]any{"value": v, "isDisplayable": false}
 	}
 	body, err := json.Marshal(map[string]any{
 		"locale": "en-us", "chatId": chat.Thread, "isProactiveChat": false, "customContextData": data,
