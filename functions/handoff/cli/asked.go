@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"strconv"
+	"strings"
 
 	"handoff/domain/connection"
 	"handoff/domain/fault"
@@ -21,7 +22,7 @@ func (a *app) askOmnichannel(ctx context.Context, f *botfile.File) error {
 	if err := a.askNotice(ctx, &f.Notice); err != nil {
 		return err
 	}
-	o := new(events.OmnichannelSet)
+	o := new(connection.OmnichannelPlan)
 	f.Omnichannel = o
 	err := a.askAll(ctx,
 		question{"Path: relay, where Handoff stands between hub and bot, or advise, where the bot's own connection stays", events.PathRelay, &o.Path},
@@ -92,7 +93,7 @@ func look[T any](g *guide, what string, list func() ([]T, error), name func(T) (
 }
 
 func (g *guide) ask(ctx context.Context) error {
-	steps := []func(context.Context) error{g.organisation, g.bot, g.relay, g.advise, g.workstream, g.region}
+	steps := []func(context.Context) error{g.organisation, g.bot, g.relay, g.advise, g.workstream, g.rules, g.region}
 	for _, step := range steps {
 		if err := step(ctx); err != nil {
 			return err
@@ -160,6 +161,11 @@ func (g *guide) relay(ctx context.Context) (err error) {
 	if o.TokenEndpoint, err = g.app.ask(ctx, "Token endpoint of the bot", ""); err != nil {
 		return err
 	}
+	bot, err := g.askSecret(ctx, "Secret of the bot's web channel (empty: its web channel security is off): ")
+	if err != nil {
+		return err
+	}
+	g.file.DirectLineSecret = connection.Secret(bot)
 	var all []option
 	if g.hub != nil {
 		all = look(g, "Queues", func() ([]dataverse.Queue, error) { return g.hub.FindQueues(ctx, "") },
@@ -183,6 +189,17 @@ func (g *guide) workstream(ctx context.Context) (err error) {
 			func(w dataverse.Workstream) (option, bool) { return option{w.Name, string(w.ID)}, w.Push })
 	}
 	g.file.Omnichannel.Workstream, err = g.choose(ctx, "Workstream that pushes conversations to the bot (empty: none is checked)", all)
+	return err
+}
+
+// rules asks whether Handoff may write into the hub's own rules.
+func (g *guide) rules(ctx context.Context) error {
+	o := g.file.Omnichannel
+	if o.Routing != events.RoutingHandoff || o.Workstream == "" {
+		return nil
+	}
+	answer, err := g.app.ask(ctx, "May Handoff add rules that obey it to the workstream, before the others, which stay? yes or no; it is recorded", "no")
+	o.AddHubRules = strings.EqualFold(answer, "yes")
 	return err
 }
 

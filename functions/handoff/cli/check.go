@@ -109,4 +109,5 @@ func (a *app) showChecked(c connection.Checked) {
 	}
 	_ = a.out.Flush() // an error is kept for the end
 	a.showFindings(c.Seen)
+	a.showRules(c.HubRules)
 }

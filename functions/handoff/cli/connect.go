@@ -83,7 +83,7 @@ func (a *app) connect(ctx context.Context, o connectOptions) error {
 		return asUsage(inFile(o.file, plan, err))
 	}
 	if o.dryRun {
-		plan.ClientSecret, plan.ApplicationSecret = "", ""
+		plan.ClientSecret, plan.ApplicationSecret, plan.DirectLineSecret = "", "", ""
 		return a.print(plan.Plan, func() { a.out.Printf("%s can be connected. Nothing was changed.\n", plan.Name) })
 	}
 	client, err := a.client(ctx)
@@ -133,9 +133,9 @@ func (a *app) readBeside(ctx context.Context, file string, f *botfile.File) erro
 		*dst = string(source)
 		return err
 	}
-	var client, application, snippet string
+	var client, application, bot, snippet string
 	for name, dst := range map[*string]*string{
-		&f.RulesFile: &f.Rules, &f.ClientSecretFile: &client, &f.ApplicationSecretFile: &application, &f.EmbedCodeFile: &snippet,
+		&f.RulesFile: &f.Rules, &f.ClientSecretFile: &client, &f.ApplicationSecretFile: &application, &f.DirectLineSecretFile: &bot, &f.EmbedCodeFile: &snippet,
 	} {
 		if err := read(*name, dst); err != nil {
 			return err
@@ -148,6 +148,7 @@ func (a *app) readBeside(ctx context.Context, file string, f *botfile.File) erro
 		return nil
 	}
 	f.ClientSecret, f.ApplicationSecret = a.secret("HANDOFF_CLIENT_SECRET", client), a.secret("HANDOFF_APPLICATION_SECRET", application)
+	f.DirectLineSecret = a.secret("HANDOFF_DIRECT_LINE_SECRET", bot)
 	if f.ClientSecret != "" || !a.interactive() {
 		return nil // the server may have it
 	}

@@ -28,6 +28,7 @@ func (a *app) connected(ctx context.Context, client *apiclient.Client, done conn
 	}
 	if err == nil {
 		a.showHub(state)
+		err = a.lookAtRules(ctx, client, state)
 		a.next("handoff raise "+done.ID+" --topic Refund", "handoff rules show "+done.ID, "handoff connections show "+done.ID)
 	}
 	return err

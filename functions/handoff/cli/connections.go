@@ -18,7 +18,7 @@ func (a *app) connectionsCommand() *cobra.Command {
 		Long:    "A connection ties one bot to one agent hub. Here you see which there are, how far each is, where it sends and by which rules it routes.",
 		Example: "  handoff connections list\n  handoff connections show store-bot",
 	}
-	c.AddCommand(a.connectionsListCommand(), a.connectionsShowCommand())
+	c.AddCommand(a.connectionsListCommand(), a.connectionsShowCommand(), a.connectionsRotateCommand())
 	return parent(c)
 }
 
@@ -79,6 +79,7 @@ func (a *app) showConnection(c connection.State) {
 	}
 	a.pair("application id", c.ApplicationID)
 	a.pair("channel", c.Channel)
+	a.showChanges(c)
 	if o := c.Override; o != nil {
 		a.pair("regions", fmt.Sprintf("bot %s, hub %s, log %s; %s answers for that: %s", o.Regions.Bot, o.Regions.Hub, o.Regions.Log, o.By, o.Why))
 	}

@@ -72,6 +72,7 @@ func (f *fake) bindConnections(a *httpapi.API) {
 		return s, err
 	}
 	a.CheckConnection = f.check
+	a.RotateApplicationSecret = f.connection
 	a.SetEndpoint = func(_ context.Context, _ identity.Principal, _ string, p connection.EndpointPlan) (connection.Endpoint, string, error) {
 		if strings.Contains(p.URL, "10.0.0.1") {
 			return connection.Endpoint{}, "", fault.New(fault.Unprocessable, "endpoint-address-refused", "The address 10.0.0.1 is not reachable for webhooks.").At("/url")

@@ -14,6 +14,7 @@ import (
 func commands() []string {
 	return []string{
 		"", "serve", "demo", "simulate", "simulate microsoft", "version", "connect", "connect omnichannel", "check", "disconnect", "connections", "connections list", "connections show",
+		"connections rotate-application-secret",
 		"endpoints", "endpoints set", "endpoints rotate", "endpoints remove", "rules", "rules check", "rules test", "rules adopt", "rules show",
 		"keys", "keys list", "keys create", "keys revoke", "raise", "escalations", "escalations list", "escalations show", "why", "status",
 		"deliveries", "deliveries list", "deliveries show", "deliveries resend", "replay", "verify", "erase", "export", "import", "reindex", "exit-codes", "environment", "notice",

@@ -3,6 +3,7 @@ package cli
 import (
 	"context"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
@@ -13,6 +14,7 @@ import (
 	"handoff/events"
 	"handoff/functions/handoff/cli/botfile"
 	"handoff/functions/handoff/cli/terminal"
+	"handoff/infra/apiclient"
 	"handoff/infra/microsoft/entra/guid"
 	"handoff/infra/microsoft/omnichannel"
 	"handoff/infra/microsoft/provider"
@@ -31,7 +33,7 @@ What may stand in the file, beside what handoff connect takes:
   hub: {type: omnichannel, organisation: https://contoso.crm4.dynamics.com}
   bot: {id: 3f2504e0-…}           # or omnichannel.bot_schema
   omnichannel:
-    path: advise                  # this version does not serve relay yet
+    path: relay                   # or advise: the bot's own connection stays
     routing: handoff              # or hub: rules here only predict the queue
     directory: contoso.onmicrosoft.com   # tenant of Entra ID (Azure AD)
     client_id: b7d3f1aa-…         # the application that calls Microsoft's APIs
@@ -40,14 +42,18 @@ What may stand in the file, beside what handoff connect takes:
     queue: Store bot              # of the bot and of those who take over
     workstream: e4a1d7c2-…
     token_endpoint: https://…     # of the bot; the relay talks to it there
+    add_hub_rules: true           # Handoff may add rules that obey it; or you do
+    take_over_endpoint: true      # of an Azure Bot that posts elsewhere now
   client_secret_file: client-secret.txt
   application_secret_file: azure-bot-secret.txt
+  direct_line_secret_file: bot-secret.txt   # if its web channel security is on
   embed_code_file: widget.html    # of the hub's chat widget: it is checked
   regions: {log: europe}          # where Handoff's log is, if the server can't say
   regions_override: {by: ann@store.example, why: …}   # only where they differ
 
-Secrets are read from these files, from HANDOFF_CLIENT_SECRET and
-HANDOFF_APPLICATION_SECRET, or asked for; they never stand in the file itself.`,
+Secrets are read from these files, from HANDOFF_CLIENT_SECRET,
+HANDOFF_APPLICATION_SECRET and HANDOFF_DIRECT_LINE_SECRET, or asked for; they
+never stand in the file itself.`,
 		Example:     "  handoff connect omnichannel\n  handoff connect omnichannel -f bot.yaml --dry-run\n  handoff connect omnichannel -f bot.yaml",
 		Annotations: after("handoff check NAME               look at hub and bot again", "handoff connections show NAME    how far it is"),
 		RunE:        func(c *cobra.Command, _ []string) error { return a.connect(c.Context(), o) },
@@ -140,6 +146,36 @@ func (a *app) showFindings(all []events.Finding) {
 		a.note.Printf("  %s", mark)
 		a.note.Paragraph("", f.Detail+" ("+f.Code+")")
 	}
+}
+
+// missingRules reports whether it was seen that rules are missing in the hub.
+func missingRules(all []events.Finding) bool {
+	return slices.ContainsFunc(all, func(f events.Finding) bool {
+		return f.Code == "hub-rules-ignore-handoff" || f.Code == "hub-rules-miss-queue"
+	})
+}
+
+// showRules shows the rules that the hub needs to obey Handoff, in words and as
+// it stores them, where it lacks one.
+func (a *app) showRules(r *connection.HubRules) {
+	if a.quiet || a.json || r == nil || len(r.Missing) == 0 {
+		return
+	}
+	a.note.Printf("\n%s\n", terminal.Bold("Route-to-queue rules of the workstream, before its others:"))
+	for _, words := range r.Words {
+		a.note.Paragraph("  ", words)
+	}
+	a.note.Printf("\n  As the hub stores them (msdyn_rulesetdefinition):\n\n    %s\n\n", r.Source)
+}
+
+// lookAtRules shows the hub's rules to somebody whose connection lacks them.
+func (a *app) lookAtRules(ctx context.Context, client *apiclient.Client, c connection.State) error {
+	if a.quiet || a.json || !missingRules(c.Findings) {
+		return nil
+	}
+	seen, err := client.Check(ctx, c.ID)
+	a.showRules(seen.HubRules)
+	return err
 }
 
 func publishedText(p connection.Publication) any {

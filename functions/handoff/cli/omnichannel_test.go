@@ -37,8 +37,16 @@ func microsoft(env settings.Lookup) provider.Hosts {
 
 // inOmnichannel is what becomes of a connection with these settings.
 func inOmnichannel(s connection.State, p connection.Plan) connection.State {
-	s.Omnichannel, s.ApplicationID = p.Omnichannel, "app-1"
+	s.Omnichannel, s.ApplicationID = &p.Omnichannel.OmnichannelSet, "app-1"
 	s.Findings = []events.Finding{{Code: "bot-name-long", Detail: "The bot's name is long."}}
+	if s.Omnichannel.Path == events.PathRelay && !p.Omnichannel.AddHubRules {
+		s.Findings = append(s.Findings, events.Finding{Code: "hub-rules-ignore-handoff", Detail: "The hub chooses by itself."})
+	}
+	if p.Omnichannel.AddHubRules {
+		s.Allowed = &events.HubChangesAllowed{By: p.Notice.AcceptedBy, AddRules: true}
+		s.HubRules = []events.HubRule{{Queue: "refunds", HubQueue: events.HubQueue{ID: "q-1", Name: "Refunds"}}}
+		s.Messaging = &events.MessagingEndpointSet{AzureBot: p.Omnichannel.AzureBot, Is: "https://handoff.example/v1/messages/default/" + p.Name}
+	}
 	s.Users = []connection.User{{
 		Held:           connection.Held{HubType: p.Hub.Type, Organisation: p.Hub.Organisation, ApplicationID: "app-1"},
 		OrganisationID: "66666666-7777-4888-9999-000000000000", ID: "u-1", By: connection.ByHandoff, Link: "https://contoso.crm4.dynamics.com/main.aspx",
@@ -55,5 +63,7 @@ func (f *fake) check(ctx context.Context, by identity.Principal, id string) (con
 	s.Publication = connection.Publication{State: publication.Unpublished, Code: "inactive", Detail: "The bot is switched off."}
 	return connection.Checked{Connection: s, Seen: []events.Finding{
 		{Code: "queue-without-people", Detail: "The queue has no human agent. Add one.", Blocking: true}, {Code: "bot-name-long", Detail: "The bot's name is long."},
+	}, HubRules: &connection.HubRules{
+		Missing: []string{"refunds"}, Words: []string{"If HandoffQueue equals refunds, route to Refunds."}, Source: "<rule id=\"1\"/>",
 	}}, nil
 }

@@ -161,8 +161,9 @@ and else in client.json, which handoff serve writes beside its master key for
 whoever runs it. The key in that file is sent to no other server. A key is never
 a flag or an argument: those stand in the shell's history and in process lists.
 
-  HANDOFF_CLIENT_SECRET       of the application that calls Microsoft's APIs, and
-  HANDOFF_APPLICATION_SECRET  of the Azure Bot's, for handoff connect omnichannel
+  HANDOFF_CLIENT_SECRET       of the application that calls Microsoft's APIs,
+  HANDOFF_APPLICATION_SECRET  of the Azure Bot's, and
+  HANDOFF_DIRECT_LINE_SECRET  of the bot's web channel, for handoff connect omnichannel
 
   HANDOFF_MICROSOFT_SIMULATION  control address of handoff simulate microsoft,
                               for serve and connect: used in place of Microsoft

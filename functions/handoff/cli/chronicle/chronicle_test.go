@@ -71,7 +71,7 @@ func kindOf(factType string) events.Kind {
 // ofARelay reports whether a fact is of a relayed conversation, or of what a hub
 // made of it.
 func ofARelay(factType string) bool {
-	for _, prefix := range []string{"Relay", "Message", "BotConversation", "BotLeft", "BotTold", "Check", "Hub", "Human", "Route"} {
+	for _, prefix := range []string{"Relay", "Message", "BotConversation", "BotLeft", "BotTold", "Check", "HubCommanded", "Human", "Route"} {
 		if strings.HasPrefix(factType, prefix) {
 			return true
 		}

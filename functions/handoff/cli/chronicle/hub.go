@@ -26,8 +26,35 @@ func hub(f events.Fact) string {
 		return "has its bot published" + when(f.LastPublishFailed, ", in an earlier version") + words(f.Detail)
 	case *events.BotUnpublished:
 		return fmt.Sprintf("has no published bot (%s)", f.Code) + words(f.Detail)
+	default:
+		return changes(f)
+	}
+}
+
+// changes tells what Handoff may change at a hub, and what it changed.
+func changes(f events.Fact) string {
+	switch f := f.(type) {
+	case *events.HubChangesAllowed:
+		return orElse(f.By, "somebody") + " decides what Handoff may change at the hub: add rules " + yes(f.AddRules) + ", take the endpoint over " + yes(f.TakeOverEndpoint)
+	case *events.HubQueuesNamed:
+		return fmt.Sprintf("has rules that name %d queues of the hub", len(f.Queues))
+	case *events.MessagingEndpointSet:
+		return fmt.Sprintf("has its Azure Bot post to %s, which posted to %s", f.Is, orElse(f.Was, "nowhere"))
+	case *events.HubRulesSet:
+		return fmt.Sprintf("gave the hub %d rules and %d variables, so that it obeys", len(f.Rules), len(f.Variables))
+	case *events.ApplicationSecretRotated:
+		return fmt.Sprintf("has a new secret of application %s, good until %s", f.ApplicationID, f.Ends.UTC().Format("2006-01-02"))
+	case *events.HubSecretsForgotten:
+		return fmt.Sprintf("has its secrets forgotten, %d of them removed at the hub", f.Removed) + words(f.Detail)
 	}
 	return f.FactType()
+}
+
+func yes(b bool) string {
+	if b {
+		return "yes"
+	}
+	return "no"
 }
 
 func findings(all []events.Finding) string {
