@@ -62,7 +62,10 @@ func (c *Cloud) source(name string, f *Function, event any, plan Plan) error {
 		arn := fmt.Sprint(dig(event, "Properties", "Queue"))
 		for _, a := range c.maker.made {
 			if a["Arn"] == arn {
-				c.sources[name] = &Queue{Function: f, Client: c.maker.queues, URL: a[""], ARN: arn, Batch: batch, Workers: f.cfg.Concurrency}
+				c.sources[name] = &Queue{
+					Function: f, Client: c.maker.queues, URL: a[""], ARN: arn, Batch: batch, Workers: f.cfg.Concurrency,
+					Own: c.roles[f.cfg.Name].allows("sqs:ChangeMessageVisibility", arn),
+				}
 			}
 		}
 	default:

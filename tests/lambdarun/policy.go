@@ -37,11 +37,15 @@ func (p Policy) Forbids(c Call) string {
 		action = strings.TrimSuffix(action, "Batch") // what one message needs, ten do
 	}
 	for _, resource := range resources(c) {
-		if !slices.ContainsFunc(p, func(s statement) bool { return matches(s.actions, action) && matches(s.resources, resource) }) {
+		if !p.allows(action, resource) {
 			return fmt.Sprintf("%s may not %s on %s", c.Function, action, resource)
 		}
 	}
 	return ""
+}
+
+func (p Policy) allows(action, resource string) bool {
+	return slices.ContainsFunc(p, func(s statement) bool { return matches(s.actions, action) && matches(s.resources, resource) })
 }
 
 // Services returns the services that a policy allows something of, but for taking
@@ -50,7 +54,7 @@ func (p Policy) Services() []string {
 	all := map[string]bool{}
 	for _, s := range p {
 		for _, a := range s.actions {
-			if service, action, _ := strings.Cut(a, ":"); service != "sqs" || action == "SendMessage" {
+			if service, action, _ := strings.Cut(a, ":"); service != "sqs" || action == "SendMessage" || action == "ChangeMessageVisibility" {
 				all[service] = true
 			}
 		}

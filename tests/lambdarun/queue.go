@@ -27,6 +27,8 @@ type Queue struct {
 	Batch    int           // at most 10
 	Workers  int           // batches at once; 0: 1
 	Retry    time.Duration // 0: 100 ms; SQS knows whole seconds, less is handed out at once
+	// Own says that the function itself says when what it could not do comes back.
+	Own bool
 
 	tally
 }
@@ -86,11 +88,14 @@ func (q *Queue) process(ctx context.Context, batch []types.Message) error {
 		return nil
 	}
 	failed := q.invoke(ctx, batch)
-	if len(failed) > 0 {
+	if len(failed) > 0 && !q.Own {
 		pause(ctx, q.Retry%time.Second)
 	}
 	for _, m := range batch {
 		var err error
+		if failed[*m.MessageId] && q.Own {
+			continue
+		}
 		if failed[*m.MessageId] {
 			_, err = q.Client.ChangeMessageVisibility(ctx, &sqs.ChangeMessageVisibilityInput{
 				QueueUrl: &q.URL, ReceiptHandle: m.ReceiptHandle, VisibilityTimeout: int32(q.Retry / time.Second),

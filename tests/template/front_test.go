@@ -32,10 +32,12 @@ func operations(t *testing.T) map[string]string {
 				continue
 			}
 			function := "Api"
-			switch op.Tags[0] {
-			case "Intake":
+			switch {
+			case strings.HasPrefix(path, "/v1/messages/"):
+				function = "Relay"
+			case op.Tags[0] == "Intake":
 				function = "Webhook"
-			case "Audit":
+			case op.Tags[0] == "Audit":
 				function = "AuditReplay"
 			}
 			all[strings.ToUpper(method)+" "+path] = function
@@ -102,14 +104,14 @@ func TestTheFront(t *testing.T) {
 	}
 	stage := d.resources["Stage"].Properties
 	for key := range at[object](stage, "RouteSettings") {
-		if !strings.Contains(key, "/escalations") && !strings.Contains(key, "/activities") {
+		if !strings.Contains(key, "/escalations") && !strings.Contains(key, "/activities") && !strings.Contains(key, "/messages/") {
 			t.Errorf("throttle for %s", key)
 		}
 	}
 	if at[object](stage, "DefaultRouteSettings", "ThrottlingRateLimit") == nil || word(at[any](stage, "AccessLogSettings", "DestinationArn")) != "AccessLogs.Arn" {
 		t.Errorf("the stage has no throttle or no log: %v", stage)
 	}
-	for name := range map[string]bool{"Webhook": true, "Api": true, "AuditReplay": true} {
+	for _, name := range []string{"Webhook", "Api", "AuditReplay", "Relay"} {
 		if at[string](d.resources[name].Properties, "AutoPublishAlias") != "live" || word(d.resources[name+"Permission"].Properties["FunctionName"]) != name+".Alias" {
 			t.Errorf("%s is not called by its alias, so a canary would be none", name)
 		}

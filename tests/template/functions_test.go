@@ -71,7 +71,9 @@ func TestVariablesAreSettings(t *testing.T) {
 	t.Parallel()
 	known := []string{"OTEL_EXPORTER_OTLP_ENDPOINT"}
 	for _, s := range cloud.Table() {
-		known = append(known, s.Name)
+		if s.Name != "HANDOFF_MICROSOFT_SIMULATION" { // that is on the machine of a test
+			known = append(known, s.Name)
+		}
 	}
 	d := load(t)
 	used := map[string]bool{}

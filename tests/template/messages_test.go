@@ -178,7 +178,9 @@ func TestSchedules(t *testing.T) {
 			t.Errorf("%s may not start %s", s.Name, target)
 		}
 	}
-	want := map[string]string{"Deliver": "rate(1 minute)", "Deadline": "rate(1 minute)", "Unconfirmed": "rate(5 minutes)"}
+	want := map[string]string{
+		"Deliver": "rate(1 minute)", "Deadline": "rate(1 minute)", "Unconfirmed": "rate(5 minutes)", "HubWatch": "rate(1 minute)", "PublishCheck": "rate(1 minute)",
+	}
 	if !maps.Equal(started, want) {
 		t.Errorf("schedules = %v, want %v", started, want)
 	}

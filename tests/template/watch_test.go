@@ -69,8 +69,8 @@ func TestOutputs(t *testing.T) {
 	t.Parallel()
 	outputs := at[object](load(t).object, "Outputs")
 	for _, name := range []string{
-		"ApiUrl", "BootstrapCommand", "ConnectCommand", "DashboardUrl", "LogTable", "IndexTable", "KeysTable", "WorkTable",
-		"BlobsBucket", "SecretsPath", "KmsKey", "Bus", "DeliveriesQueue", "TimersQueue", "PoisonQueue", "RoutedQueue",
+		"ApiUrl", "MessagesUrl", "BootstrapCommand", "ConnectCommand", "DashboardUrl", "LogTable", "IndexTable", "KeysTable", "WorkTable",
+		"BlobsBucket", "SecretsPath", "KmsKey", "Bus", "DeliveriesQueue", "TimersQueue", "PoisonQueue", "RoutedQueue", "RelayQueue", "RelayTimersQueue",
 	} {
 		if outputs[name] == nil {
 			t.Errorf("there is no output %s", name)

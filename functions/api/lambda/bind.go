@@ -2,11 +2,13 @@ package main
 
 import (
 	"context"
+	"errors"
 
 	"handoff/domain/delivery"
 	"handoff/functions/api"
 	"handoff/functions/deliver"
 	"handoff/infra/cloud"
+	"handoff/infra/contextlink"
 	"handoff/infra/dynamolanes"
 	"handoff/infra/feedindex"
 	"handoff/infra/feedindex/lists"
@@ -22,16 +24,21 @@ func bind(ctx context.Context, c *cloud.Cloud) (*api.Handler, *keyring.Keyring, 
 	if err != nil {
 		return nil, nil, err
 	}
+	index := feedindex.New(c.DB(), c.Need(cloud.IndexTable), c.Now)
 	rows := &lists.Lists{
-		Index: feedindex.New(c.DB(), c.Need(cloud.IndexTable), c.Now), Ledger: ledger, Names: keys, Now: c.Now, Lifetime: c.Settings.Lifetime,
+		Index: index, Ledger: ledger, Names: keys, Now: c.Now, Lifetime: c.Settings.Lifetime,
 		Lanes: dynamolanes.New(dynamolanes.NewTable(c.DB(), c.Need(cloud.WorkTable)), nil, c.Now, dynamolanes.Options{}), // to read only
 	}
+	hubs, wrong := c.Hubs(ctx, keys)
+	chats, err := c.Relaying(ctx, ledger, keys)
 	out := safehttp.Options{Allow: c.Settings.Allow, Timeout: c.Settings.DeliveryTimeout}
 	return &api.Handler{
 		Ledger: ledger, Keys: keys, Destroyer: keys, Secrets: vault.New(keys), Issuer: keys.APIKeys(), APIKeys: keys.APIKeys(),
 		Rules: rulebook.New(ledger), Lists: rows, Resender: &deliver.Handler{Ledger: ledger, Queue: elsewhere{}}, NextTry: rows.NextTry,
 		CheckURL: func(ctx context.Context, url string) error { return safehttp.CheckURL(ctx, url, out) }, Now: c.Now, Drain: c.Settings.Drain,
-	}, keys, nil
+		Hubs: hubs, HubSecrets: keys, Geography: c.Settings.Geography, Links: contextlink.New(keys, c.Settings.PublicURL),
+		Opener: chats, Chats: chats, Positions: index,
+	}, keys, errors.Join(wrong, err)
 }
 
 // elsewhere is the queue of a function that sends nothing. What is to be sent

@@ -26,9 +26,11 @@ func main() {
 func operations(h *api.Handler) httpapi.API {
 	return httpapi.API{
 		Connect: h.Connect, Connection: h.Connection, Connections: h.Connections, Disconnect: h.Disconnect,
+		CheckConnection:         h.Check,
+		RotateApplicationSecret: h.RotateApplicationSecret, BeginCheck: h.BeginCheck, LookCheck: h.LookCheck, EndCheck: h.EndCheck,
 		SetEndpoint: h.SetEndpoint, RemoveEndpoint: h.RemoveEndpoint, RotateSecret: h.RotateSecret,
 		Rules: h.Ruleset, AdoptRules: h.AdoptRules, CheckRules: h.CheckRules,
-		Escalation: h.Escalation, Escalations: h.Escalations, Context: h.Context, Why: h.Why, Report: h.Report, Erase: h.Erase,
+		Escalation: h.Escalation, Escalations: h.Escalations, Context: h.Context, ContextByLink: h.ContextByLink, Why: h.Why, Report: h.Report, Erase: h.Erase,
 		Deliveries: h.Deliveries, Delivery: h.Delivery, Resend: h.Resend,
 		Keys: h.Issued, IssueKey: h.IssueKey, RevokeKey: h.RevokeKey,
 	}

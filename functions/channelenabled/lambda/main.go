@@ -8,13 +8,15 @@ import (
 
 	"handoff/functions/channelenabled"
 	"handoff/infra/cloud"
-	"handoff/infra/genericdesk"
 )
 
 func main() {
 	cloud.Start(os.Getenv, time.Now, func(ctx context.Context, c *cloud.Cloud) (cloud.Handler, error) {
-		ledger, _, err := c.Ledger(ctx, c.SmallLog())
-		h := &channelenabled.Handler{Ledger: ledger, Hub: genericdesk.Provider{}}
-		return cloud.OnFact(h.Handle), err
+		ledger, keys, err := c.Ledger(ctx, c.SmallLog())
+		if err != nil {
+			return nil, err
+		}
+		hubs, err := c.Hubs(ctx, keys)
+		return c.OnFactSoon((&channelenabled.Handler{Ledger: ledger, Hub: hubs, Users: hubs}).Handle), err
 	})
 }

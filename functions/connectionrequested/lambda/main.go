@@ -8,13 +8,16 @@ import (
 
 	"handoff/functions/connectionrequested"
 	"handoff/infra/cloud"
-	"handoff/infra/genericdesk"
 )
 
 func main() {
 	cloud.Start(os.Getenv, time.Now, func(ctx context.Context, c *cloud.Cloud) (cloud.Handler, error) {
 		ledger, keys, err := c.Ledger(ctx, c.SmallLog())
-		h := &connectionrequested.Handler{Ledger: ledger, Applications: genericdesk.Provider{}, Streams: keys}
-		return cloud.OnFact(h.Handle), err
+		if err != nil {
+			return nil, err
+		}
+		hubs, err := c.Hubs(ctx, keys)
+		h := &connectionrequested.Handler{Ledger: ledger, Applications: hubs, Inspector: hubs, Streams: keys}
+		return c.OnFactSoon(h.Handle), err
 	})
 }

@@ -100,6 +100,8 @@ const (
 	Told      Part = "told"      // what it adds that the agent desk is told of those
 	Stored    Part = "stored"    // what a month of keeping it costs
 	Fixed     Part = "fixed"     // what is paid without any escalation
+	Relayed   Part = "relayed"   // what passing messages on between a bot and a hub costs
+	Watched   Part = "watched"   // what looking at a connection's hub and bot costs
 )
 
 // Line is one kind of cost in a month.
@@ -114,7 +116,7 @@ type Line struct {
 
 // Month returns the bill of a month with so many escalations.
 func (in Inputs) Month(escalations float64) []Line {
-	m := month{Inputs: in, n: escalations}
+	m := month{Inputs: in, n: escalations, commits: 2 * (1 + in.Assume("reports"))}
 	m.table()
 	m.delivered()
 	m.reported()

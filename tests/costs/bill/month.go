@@ -7,8 +7,11 @@ const Seconds = 365 * 24 * 3600 / 12
 type month struct {
 	Inputs
 
-	n     float64 // escalations
-	lines []Line
+	n float64 // escalations, or relayed conversations
+	// commits is how many each of them has: of an escalation its beginning, the
+	// reports, and a delivery of each.
+	commits float64
+	lines   []Line
 }
 
 func (m *month) add(part Part, service, what, price string, quantity float64) {
@@ -20,14 +23,10 @@ func (m *month) each(part Part, service, what, price string, quantity float64) {
 	m.add(part, service, what, price, quantity*m.n)
 }
 
-// commits is how many commits an escalation's life has: its beginning, the
-// reports, and a delivery of each.
-func (m *month) commits() float64 { return 2 * (1 + m.Assume("reports")) }
-
 // batch returns how many records a reader of the log's stream gets at once: what
 // came in since it last looked, at least one.
 func (m *month) batch(hz, most float64) float64 {
-	return min(most, max(1, m.n*m.commits()/Seconds/hz))
+	return min(most, max(1, m.n*m.commits/Seconds/hz))
 }
 
 // received returns how many messages a function gets at once. Where the
@@ -43,7 +42,7 @@ func (m *month) indexUnits() float64 {
 	records := m.batch(1, 1000)
 	rows := func(count, bytes float64) float64 { return count * max(1, bytes/count/1024) }
 	connections := min(m.Assume("busy_connections"), records)
-	raised := records / m.commits()
+	raised := records / m.commits
 	return (rows(1, records*m.Assume("feed_bytes")) + rows(connections, records*m.Assume("history_bytes")) +
 		min(1, raised)*rows(1, raised*m.Assume("history_bytes"))) / records
 }
@@ -119,7 +118,7 @@ func (m *month) logs(part Part, requests, invocations float64) {
 
 func (m *month) fixed() {
 	const minutes = Seconds / 60.0
-	ticks := 2*minutes + minutes/5
+	ticks := 4*minutes + minutes/5
 	m.add(Fixed, "EventBridge", "schedules", "schedule", ticks)
 	m.add(Fixed, "Lambda", "schedules, invocations", "lambda_request", ticks)
 	m.add(Fixed, "Lambda", "schedules, time", "lambda_time", ticks*m.Assume("function_mb")/1024*m.Assume("tick_ms")/1000)
@@ -127,7 +126,7 @@ func (m *month) fixed() {
 	m.add(Fixed, "DynamoDB", "how far deadlines were swept", "dynamodb_write", minutes)
 	polls := m.Assume("pollers") * 3 * minutes
 	m.add(Fixed, "SQS", "looking into empty queues", "sqs_standard", m.Assume("polled_queues")*polls)
-	m.add(Fixed, "SQS", "looking into the empty FIFO queue", "sqs_fifo", polls)
+	m.add(Fixed, "SQS", "looking into the empty FIFO queues", "sqs_fifo", 2*polls)
 	m.add(Fixed, "KMS", "key", "kms_key", 1)
 	m.add(Fixed, "KMS", "secrets of tenants, at starts of instances", "kms_request", m.Assume("starts"))
 	m.add(Fixed, "CloudWatch", "alarms", "alarm", m.Assume("alarms"))

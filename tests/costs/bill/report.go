@@ -38,7 +38,36 @@ func (in Inputs) Report(w io.Writer) error {
 	perMillion("a month of keeping it", func(b []Line) float64 { return Sum(b, Stored) })
 	r.line("\nWrite units of an escalation's life with 20 turns:\n")
 	r.units(bills, sizes)
+	r.relay(in, sizes)
 	return r.err
+}
+
+// relay writes what a relayed conversation costs, and a connection that has them.
+func (r *report) relay(in Inputs, sizes []string) {
+	r.line("\nDollars for a million relayed conversations, by how many there are in a month, without their escalations:\n")
+	r.row(append([]string{""}, sizes...)...)
+	r.row("---", "---:", "---:", "---:")
+	bills := map[string][]Line{sizes[0]: in.Relay(1e3), sizes[1]: in.Relay(1e6), sizes[2]: in.Relay(1e8)}
+	row := func(what string, of func([]Line) float64) {
+		cells := []string{what}
+		for i, n := range []float64{1e3, 1e6, 1e8} {
+			cells = append(cells, fmt.Sprintf("%.2f", of(bills[sizes[i]])*1e6/n))
+		}
+		r.row(cells...)
+	}
+	for _, service := range services(bills[sizes[0]]) {
+		row(service, func(b []Line) float64 { return Sum(from(b, service)) })
+	}
+	row("**all of it**", func(b []Line) float64 { return Sum(b) })
+	row("of which a second more or less of hearing the bot out", func(b []Line) float64 {
+		for _, l := range b {
+			if l.What == "relay, hearing it out" {
+				return l.USD / in.Assume("quiet_ms") * 1000
+			}
+		}
+		return 0
+	})
+	r.line(fmt.Sprintf("\nA connection to an agent hub, watched for a month: %s; a thousand of them: %s.", usd(Sum(in.Watch(1))), usd(Sum(in.Watch(1e3)))))
 }
 
 // onTable sums up what DynamoDB costs, storage included.
@@ -52,10 +81,11 @@ func from(b []Line, service string) []Line {
 	return slices.DeleteFunc(slices.Clone(b), func(l Line) bool { return l.Service != service })
 }
 
-// services returns what the path until the delivery costs something at.
+// services returns what the path until the delivery, or a relayed conversation,
+// costs something at.
 func services(b []Line) (names []string) {
 	for _, l := range b {
-		if (l.Part == Table || l.Part == Delivered) && !slices.Contains(names, l.Service) {
+		if (l.Part == Table || l.Part == Delivered || l.Part == Relayed) && !slices.Contains(names, l.Service) {
 			names = append(names, l.Service)
 		}
 	}
