@@ -1,6 +1,9 @@
 package hubtest
 
-import "net/http"
+import (
+	"maps"
+	"net/http"
+)
 
 // What the vendor publishes of Direct Line and the Connector, as facts in words
 // of our own: microsoft/botframework-sdk, specs/botframework-protocol,
@@ -97,10 +100,7 @@ func definitions() map[string]definition {
 		"code": "string", "expiration": "string", "importance": "string", "deliveryMode": "string", "listenFor": "[]string",
 		"textHighlights": "[]object", "semanticAction": "object", "transcript": "Transcript",
 	}
-	posted := make(definition, len(activity))
-	for name, kind := range activity {
-		posted[name] = kind
-	}
+	posted := maps.Clone(activity)
 	posted["from"] = "Sender" // "must be populated with a user ID"
 	return map[string]definition{
 		"ChannelAccount": account, "Sender": account, "Activity": activity, "ClientActivity": posted,

@@ -43,6 +43,6 @@ const server = http.createServer(async (req, res) => {
   for await (const part of req) body += part
   req.body = JSON.parse(body)
   await adapter.process(req, response(res), turn)
-  tell({ answered: res.statusCode })
+  if (res.statusCode !== 200) tell({ refused: { status: res.statusCode, activity: req.body } })
 })
 server.listen(0, '127.0.0.1', () => tell({ listening: `http://127.0.0.1:${server.address().port}/api/messages` }))

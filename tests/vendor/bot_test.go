@@ -43,16 +43,28 @@ func TestTheVendorsBotTalksOverOurDirectLine(t *testing.T) {
 	engine(t, nodeEnv)
 	b := cloud(t)
 	p := bot(t, b)
-	at := b.URLs.DirectLineEurope + "/v3/directline/conversations"
-	c := b.Do(hubtest.Request{Method: http.MethodPost, URL: at, Token: simulation.StoreBotSecret})
+	conversations := b.URLs.DirectLineEurope + "/v3/directline/conversations"
+	c := b.Do(hubtest.Request{Method: http.MethodPost, URL: conversations, Token: simulation.StoreBotSecret})
 	b.Want(c, http.StatusCreated, "")
-	p.next("heard")
-	say := b.Do(hubtest.Request{
-		Method: http.MethodPost, URL: at + "/" + c.String("conversationId") + "/activities", Token: c.String("token"),
+	at := conversations + "/" + c.String("conversationId") + "/activities"
+	b.Want(b.Do(hubtest.Request{
+		Method: http.MethodPost, URL: at, Token: c.String("token"),
 		Body: object{"type": "message", "from": object{"id": "customer"}, "text": "refund please"},
-	})
-	b.Want(say, http.StatusOK, "")
-	t.Log(p.next("heard"))
-	set := b.Do(hubtest.Request{Method: http.MethodGet, URL: at + "/" + c.String("conversationId") + "/activities", Token: c.String("token")})
-	t.Log(set.Text)
+	}), http.StatusOK, "")
+	for _, want := range []string{"conversationUpdate", "message"} {
+		heard, _ := p.next("heard").(object)
+		if heard["type"] != want || heard["channel"] != "directline" || heard["caller"] != "urn:botframework:azure" {
+			t.Errorf("the bot hears %v, want a %s of Direct Line, authenticated", heard, want)
+		}
+	}
+	set := b.Do(hubtest.Request{Method: http.MethodGet, URL: at, Token: c.String("token")})
+	const event = "activities/2/"
+	for path, want := range map[string]any{
+		"activities/1/text": "I'll find somebody who can do that.", event + "name": "handoff.initiate", event + "value/OrderNumber": "A-1234",
+		event + "attachments/0/name": "Transcript", event + "attachments/0/content/activities/0/text": "refund please",
+	} {
+		if got := set.At(path); got != want {
+			t.Errorf("%s = %v, want %v", path, got, want)
+		}
+	}
 }

@@ -96,7 +96,7 @@ func (p *program) read(out io.Reader) {
 			p.t.Logf("%s", s.Bytes())
 			continue
 		}
-		for _, wrong := range []string{"failed", "left"} {
+		for _, wrong := range []string{"failed", "left", "refused"} {
 			if line[wrong] != nil {
 				p.t.Errorf("%s: %v", wrong, line[wrong])
 			}

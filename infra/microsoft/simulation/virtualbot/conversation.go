@@ -170,7 +170,12 @@ func (c *conversation) missed() {
 	c.say(wire.Object{"type": "message", "text": "I'm sorry, I'm not sure how to help with that. Can you try rephrasing?"})
 }
 
+// topic returns a topic by its name; nil where the bot has none of it, as a
+// program of its own has none at all.
 func (c *conversation) topic(name string) *Topic {
+	if c.bot.External != nil {
+		return nil
+	}
 	for _, t := range c.bot.Topics {
 		if t.Name == name {
 			return &t
