@@ -88,15 +88,18 @@ func (t *Trail) way() []Hop {
 	opened := Hop{Name: HopOpened, Title: "the hub opened the chat"}
 	if t.Path != events.PathRelay {
 		return []Hop{
-			opened, {Name: HopWithBot, Title: "the hub gave it to the bot"},
+			opened,
+			{Name: HopWithBot, Title: "the hub gave it to the bot"},
 			{Name: HopHandedOver, Title: "the bot hands over", State: NotChecked},
 			{Name: hopAdvised, Title: "the bot asks Handoff for a queue", State: NotChecked},
 			{Name: HopQueued, Title: "the hub obeys that queue", State: NotChecked},
-			{Name: HopClosed, Title: "the chat was closed"}, {Name: HopHubClosed, Title: "the hub's record is closed"},
+			{Name: HopClosed, Title: "the chat was closed"},
+			{Name: HopHubClosed, Title: "the hub's record is closed"},
 		}
 	}
 	return []Hop{
-		opened, {Name: HopGiven, Title: "the hub gave it to Handoff, as the bot"},
+		opened,
+		{Name: HopGiven, Title: "the hub gave it to Handoff, as the bot"},
 		{Name: HopBotReached, Title: "Handoff reached the bot"},
 		{Name: HopSaid, Title: fmt.Sprintf("the bot was told %q", t.Say)},
 		{Name: HopHandedOver, Title: "the bot handed over"},

@@ -15,8 +15,8 @@ import (
 // customer made up stays a variable like any other.
 func (h *Handler) checked(l relay.Link, in relay.Inbound) (relay.Inbound, error) {
 	var text string
-	if in.Kind != relay.Starts || json.Unmarshal(in.Variables[check.Variable], &text) != nil {
-		return in, nil
+	if in.Kind == relay.Starts {
+		_ = json.Unmarshal(in.Variables[check.Variable], &text) // what is no text is no mark
 	}
 	mark, ok, err := check.Open(l.Tenant, l.Connection, text, h.Keys.Ref, h.Now())
 	if err != nil || !ok {

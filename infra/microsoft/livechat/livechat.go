@@ -152,7 +152,7 @@ func (c *Client) config(ctx context.Context, w Widget) (settings config, err err
 // apart; a check may fail sooner.
 func (c *Client) token(ctx context.Context, w Widget, version int, chat *Chat) error {
 	path := [...]string{1: "getchattoken", 2: "v2/getchattoken", 3: "v3/getchattoken"}[version]
-	var got struct{ ChatId string } //nolint:revive,staticcheck // as the service spells it
+	var got struct{ ChatId string } //nolint:revive // as the service spells it
 	header, err := c.call(ctx, w, call{method: http.MethodGet, path: path, request: chat.Request}, &got)
 	if err != nil {
 		return err
@@ -192,7 +192,7 @@ type Details struct {
 
 // Details returns how the service has a chat (getLWIDetails).
 func (c *Client) Details(ctx context.Context, w Widget, chat Chat) (Details, error) {
-	var got struct{ State, ConversationId string } //nolint:revive,staticcheck // as the service spells it
+	var got struct{ State, ConversationId string } //nolint:revive // as the service spells it
 	_, err := c.call(ctx, w, call{method: http.MethodGet, path: "getliveworkitemdetails", request: chat.Request, session: chat.Session}, &got)
 	id, _ := guid.Parse(got.ConversationId)
 	return Details{State: got.State, Conversation: id}, err
