@@ -3,6 +3,7 @@ package demo
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -40,8 +41,18 @@ type hop struct {
 	label, text string
 }
 
+var errLate = errors.New("it did not happen in time")
+
 // until tells what happens until done says so, or ctx ends.
 func (h *hops) until(ctx context.Context, done func() (bool, error)) error {
+	err := h.look(ctx, done)
+	if err != nil && errors.Is(ctx.Err(), context.DeadlineExceeded) {
+		return errLate // whatever was interrupted by it
+	}
+	return err
+}
+
+func (h *hops) look(ctx context.Context, done func() (bool, error)) error {
 	tick := time.NewTicker(often)
 	defer tick.Stop()
 	for {
