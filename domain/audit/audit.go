@@ -28,8 +28,10 @@ type Why struct {
 	// Erased: the customer's values are gone from the lines.
 	Erased bool `json:"erased,omitempty"`
 	// Moved: the escalation came from a connection that was disconnected.
-	Moved   bool  `json:"moved,omitempty"`
-	Earlier []Why `json:"earlier,omitempty"` // decisions before this one
+	Moved bool `json:"moved,omitempty"`
+	// Hub is what the hub really chose, where it keeps records.
+	Hub     *conversation.HubChoice `json:"hub,omitempty"`
+	Earlier []Why                   `json:"earlier,omitempty"` // decisions before this one
 }
 
 // Past is a connection at an instant.

@@ -32,6 +32,16 @@ type Decision struct {
 	At      time.Time
 	Fact    events.EscalationRouted
 	Erased  bool // the misses were erased
+	// Hub is where the hub really had the escalation first; nil: not seen, or
+	// it is a desk that keeps no records.
+	Hub *HubChoice
+}
+
+// HubChoice is the queue that a hub chose.
+type HubChoice struct {
+	At        time.Time       `json:"at"` // when that was seen
+	Queue     events.HubQueue `json:"queue"`
+	Confirmed bool            `json:"confirmed"` // it is the one that was decided on
 }
 
 // Entry is one fact of an escalation's history.
@@ -125,6 +135,18 @@ func (w *View) observe(h events.Header, f events.Fact, erased bool) {
 		}
 	case *events.EscalationRouted:
 		w.Routes = append(w.Routes, Decision{Version: h.Version, At: h.At(), Fact: *f, Erased: erased})
+	case *events.RouteConfirmed:
+		w.chose(HubChoice{At: h.At(), Queue: f.Queue, Confirmed: true})
+	case *events.RouteOverruled:
+		w.chose(HubChoice{At: h.At(), Queue: f.Queue})
+	}
+}
+
+// chose notes the hub's choice beside the decision that was in force.
+func (w *View) chose(c HubChoice) {
+	if n := len(w.Routes); n > 0 {
+		w.Routes = slices.Clone(w.Routes)
+		w.Routes[n-1].Hub = &c
 	}
 }
 

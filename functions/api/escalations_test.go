@@ -120,3 +120,26 @@ func TestWhyShowsEarlierDecisions(t *testing.T) {
 		t.Errorf("why = %+v, %v, want the move first and refunds behind it", why, err)
 	}
 }
+
+func TestWhySaysWhatTheHubChose(t *testing.T) {
+	t.Parallel()
+	refunds, general := events.HubQueue{ID: "q-1", Name: "Refunds"}, events.HubQueue{ID: "q-2", Name: "General"}
+	for sentence, c := range map[string]struct {
+		facts     []events.Fact
+		confirmed bool
+		queue     string
+	}{
+		"what was decided": {[]events.Fact{&events.EscalationQueued{Number: 1, Queue: refunds}, &events.RouteConfirmed{Number: 1, Queue: refunds}}, true, "q-1"},
+		"another queue":    {[]events.Fact{&events.RouteOverruled{Number: 1, Queue: general}, &events.EscalationQueued{Number: 1, Queue: refunds}}, false, "q-2"},
+	} {
+		t.Run(sentence, func(t *testing.T) {
+			t.Parallel()
+			b, h := ready(t)
+			stream := escalated(b, c.facts...)
+			why, err := h.Why(t.Context(), admin, escid.Of(stream, 1))
+			if err != nil || why.Hub == nil || why.Hub.Confirmed != c.confirmed || why.Hub.Queue.ID != c.queue {
+				t.Errorf("hub = %+v, %v", why.Hub, err)
+			}
+		})
+	}
+}

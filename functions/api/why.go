@@ -44,7 +44,7 @@ func (h *Handler) explain(ctx context.Context, e found, i int) (audit.Why, error
 	w := audit.Why{
 		EscalationID: escid.Of(e.stream.ID, e.Number), Queue: f.Queue, Rule: f.Route.Rule, Fallback: f.Route.Fallback,
 		RuleSet: f.Route.RuleSet, Connection: f.Connection, Version: f.ConnectionVersion, DecidedAt: f.DecidedAt,
-		Evaluator: f.Route.Evaluator, TimeZones: f.Route.TimeZones, Erased: d.Erased, Moved: f.Moved,
+		Evaluator: f.Route.Evaluator, TimeZones: f.Route.TimeZones, Erased: d.Erased, Moved: f.Moved, Hub: d.Hub,
 	}
 	c, err := h.load(ctx, e.stream.Tenant, f.Connection)
 	if err != nil {

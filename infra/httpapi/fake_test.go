@@ -221,7 +221,7 @@ func bindEscalations(a *httpapi.API) {
 		return view(entries), nil
 	}
 	a.Why = func(context.Context, identity.Principal, string) (httpapi.Why, error) {
-		return httpapi.Why{EscalationID: escalationID, Earlier: []audit.Why{{Moved: true, Lines: []string{"a"}}}}, nil
+		return httpapi.Why{EscalationID: escalationID, Hub: &conversation.HubChoice{Queue: events.HubQueue{ID: "q", Name: "Refunds"}}, Earlier: []audit.Why{{Moved: true, Lines: []string{"a"}}}}, nil
 	}
 	a.Report = func(_ context.Context, _ identity.Principal, _ string, s conversation.Status, code, _ string) (listing.Escalation, error) {
 		e := row()

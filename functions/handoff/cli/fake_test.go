@@ -205,6 +205,7 @@ func (f *fake) why(_ context.Context, _ identity.Principal, id string) (audit.Wh
 		return audit.Why{}, fault.New(fault.Conflict, "not-routed-yet", "The escalation is not routed yet. Ask again in a moment.")
 	}
 	return audit.Why{
+		Hub:          &conversation.HubChoice{At: today(), Queue: events.HubQueue{ID: "q-1", Name: "General" + "\x07"}},
 		EscalationID: escalationID(), Queue: events.Queue{ID: "refunds-nl"}, Rule: "refunds in Dutch", RuleSet: "sha256:9f86d081884c7d659a2feaa0c55ad015", Connection: "store-bot", Version: 7,
 		DecidedAt: today(), Evaluator: "rules v1", TimeZones: "2025c",
 		Sentence: `It went to Refunds (Dutch) (refunds-nl) because of rule "refunds in Dutch": yes: topic is Refund, language starts with nl.`,

@@ -1,12 +1,15 @@
 package cli
 
 import (
+	"cmp"
 	"fmt"
 	"strings"
 
 	"github.com/spf13/cobra"
 
 	"handoff/domain/audit"
+	"handoff/domain/conversation"
+	"handoff/events"
 	"handoff/functions/handoff/cli/terminal"
 )
 
@@ -45,6 +48,9 @@ func (a *app) explainOne(w audit.Why) {
 	if w.Moved {
 		a.out.Paragraph("", "It was routed again because the connection it came by was disconnected and its open escalations moved here.")
 	}
+	if w.Hub != nil {
+		a.hubChoice(*w.Hub, w.Queue)
+	}
 	if w.Erased {
 		a.out.Paragraph("", terminal.Yellow("The customer's values were erased and are left out below."))
 	}
@@ -62,6 +68,16 @@ func (a *app) explainOne(w audit.Why) {
 	a.out.Printf("\n")
 	a.out.Paragraph("", terminal.Dim(fmt.Sprintf("Decided %s by the rules of %s as they were then (%s). With --json: what else the decision depended on.",
 		a.time(w.DecidedAt), w.Connection, shortHash(w.RuleSet))))
+}
+
+// hubChoice says whether the hub did as was decided.
+func (a *app) hubChoice(c conversation.HubChoice, decided events.Queue) {
+	name := cmp.Or(c.Queue.Name, c.Queue.ID)
+	if c.Confirmed {
+		a.out.Paragraph("", terminal.Green("CONFIRMED: the hub chose its queue "+name+"."))
+		return
+	}
+	a.out.Paragraph("", terminal.Yellow("OVERRULED: the hub chose its queue "+name+", not "+cmp.Or(decided.Name, decided.ID)+"."))
 }
 
 // shortHash returns the beginning of a hash, enough to tell rule sets apart.
