@@ -79,6 +79,20 @@ var dataverse = map[string]func(*testing.T, Opener){
 		b.Want(ask("DELETE", path, nil), 204, "")
 		b.Want(ask("GET", path, nil), 404, "0x80040217")
 	},
+	"values are in a standard table or, in newer organisations, in an elastic one": func(t *testing.T, start Opener) {
+		const elastic = "/msdyn_ocliveworkitemcontextitemelastics"
+		b := start(t)
+		b.Want(b.dataverse(simulation.StoreOrganisation)("GET", elastic, nil), 404, "0x8006088a")
+		bot := Connect(t, start, func(c *simulation.Config) { c.Organisations[0].Elastic = true })
+		chat := bot.escalated(map[string]any{"HandoffQueue": "Refunds"})
+		ask := bot.dataverse(simulation.StoreOrganisation)
+		if a := ask("GET", elastic+"?$filter="+url.QueryEscape("msdyn_name eq 'HandoffQueue'"), nil); a.Len("value") != 1 || a.String("value/0/msdyn_value") != "Refunds" {
+			t.Errorf("values = %s", a.Text)
+		}
+		if a := ask("GET", "/msdyn_ocliveworkitemcontextitems", nil); a.Len("value") != 0 || chat.Queue != simulation.RefundsQueue {
+			t.Errorf("standard values = %s, queue %s", a.Text, chat.Queue)
+		}
+	},
 	"who is no user, disabled, or lacks the role is refused": strangers,
 	"the headers of OData are insisted on": func(t *testing.T, start Opener) {
 		b := start(t)

@@ -31,9 +31,14 @@ var graph = map[string]func(*testing.T, Opener){
 		b.Want(ask("GET", "/servicePrincipals(appId='"+app+"')", nil), 200, "")
 		b.Want(b.Ask(simulation.TenantID, Credentials(app, secret.String("secretText"), graphScope)), 200, "")
 		again := ask("GET", "/applications(appId='"+app+"')", nil)
+		remove := map[string]any{"keyId": secret.String("keyId")}
 		if again.At("passwordCredentials/0/secretText") != nil || again.String("passwordCredentials/0/hint") == "" {
 			t.Errorf("a secret is told twice: %s", again.Text)
 		}
+		b.Want(ask("POST", "/applications/"+a.String("id")+"/removePassword", map[string]any{}), 400, "Request_BadRequest")
+		b.Want(ask("POST", "/applications/"+a.String("id")+"/removePassword", remove), 204, "")
+		b.Want(ask("POST", "/applications/"+a.String("id")+"/removePassword", remove), 400, "Request_BadRequest")
+		b.Want(b.Ask(simulation.TenantID, Credentials(app, secret.String("secretText"), graphScope)), 401, "invalid_client")
 	},
 	"what is absent is an empty list by filter and 404 by key": func(t *testing.T, start Opener) {
 		b := start(t)

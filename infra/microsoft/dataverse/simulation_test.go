@@ -185,3 +185,54 @@ func TestDiscovery(t *testing.T) {
 		}
 	}
 }
+
+// What somebody else wrote meanwhile is not lost.
+func TestRulesAreWrittenOverWhatWasRead(t *testing.T) {
+	t.Parallel()
+	c := simulated(t, controlplanetest.StartCloud(t, time.Now))
+	steps, err := c.Routing(t.Context(), simulation.Workstream)
+	i := slices.IndexFunc(steps, func(s dataverse.Step) bool { return s.Kind == dataverse.ChooseQueue })
+	if err != nil || i < 0 {
+		t.Fatalf("steps = %+v, %v", steps, err)
+	}
+	read := steps[i].Ruleset
+	if err := c.SetDefinition(t.Context(), read, "<decision/>"); err != nil {
+		t.Fatal(err)
+	}
+	if err := c.SetDefinition(t.Context(), read, "<decision version='2'/>"); !fault.Is(err, "dataverse-conflict") {
+		t.Errorf("err = %v, want a conflict", err)
+	}
+	if steps, err := c.Routing(t.Context(), simulation.Workstream); err != nil || steps[i].Ruleset.Definition != "<decision/>" {
+		t.Errorf("steps = %+v, %v", steps, err)
+	}
+}
+
+func TestAVariableIsDefined(t *testing.T) {
+	t.Parallel()
+	c := simulated(t, controlplanetest.StartCloud(t, time.Now))
+	if err := c.AddVariable(t.Context(), simulation.Workstream, "HandoffMore"); err != nil {
+		t.Fatal(err)
+	}
+	all, err := c.Variables(t.Context(), simulation.Workstream)
+	if err != nil || !slices.Contains(all, dataverse.Variable{Name: "HandoffMore", Kind: dataverse.Text}) {
+		t.Errorf("variables = %+v, %v", all, err)
+	}
+	if err := c.AddVariable(t.Context(), simulation.Ana, "HandoffMore"); !fault.Is(err, "dataverse-not-found") {
+		t.Errorf("err = %v", err)
+	}
+}
+
+// Newer organisations keep values in an elastic table, which older ones have not.
+func TestValuesAreReadWhereTheyAre(t *testing.T) {
+	t.Parallel()
+	for _, elastic := range []bool{false, true} {
+		cloud := controlplanetest.StartCloud(t, time.Now, func(c *simulation.Config) { c.Organisations[0].Elastic = elastic })
+		org := cloud.Organisation(simulation.StoreOrganisation)
+		item := org.Add("msdyn_ocliveworkitems", map[string]any{"msdyn_ocliveworkitemid": simulation.Ana})
+		org.Add(org.ContextItems(), map[string]any{"msdyn_name": "HandoffEscalationId", "msdyn_value": "esc_1", "_msdyn_ocliveworkitemid_value": item})
+		all, err := simulated(t, cloud).Values(t.Context(), "HandoffEscalationId", time.Now())
+		if err != nil || len(all) != 1 || all[guid.ID(item)] != "esc_1" {
+			t.Errorf("elastic %t: values = %v, %v", elastic, all, err)
+		}
+	}
+}

@@ -41,7 +41,8 @@ var (
 // TokenEndpoint reads the address of a token endpoint as it was pasted. It
 // returns the address to ask for tokens and, for bots that have one, that of the
 // settings of their region. What else people paste is refused with the reason:
-// all faults are Unprocessable, token-endpoint-invalid. It is pure.
+// all faults are Unprocessable, token-endpoint-invalid or
+// national-cloud-unsupported. It is pure.
 func TokenEndpoint(pasted string, hosts []string) (token, settings string, err error) {
 	pasted = strings.TrimSpace(pasted)
 	u, err := url.Parse(pasted)
@@ -53,7 +54,9 @@ func TokenEndpoint(pasted string, hosts []string) (token, settings string, err e
 	case strings.Contains(u.Path, "/webchat"):
 		return "", "", wrongEndpoint("This is the page on which the bot can be tried. Copy the token endpoint instead.")
 	}
-	if _, err := rest.Trusted(u.Scheme+"://"+u.Host, hosts); err != nil {
+	if _, err := rest.Trusted(u.Scheme+"://"+u.Host, hosts); fault.Is(err, "national-cloud-unsupported") {
+		return "", "", err
+	} else if err != nil {
 		return "", "", wrongEndpoint("Its host is none of those that Power Virtual Agents has.").Because(err)
 	}
 	u.Fragment = ""

@@ -260,3 +260,33 @@ func TestTokensOfTheSimulatedService(t *testing.T) {
 		t.Errorf("in another region: %v", err)
 	}
 }
+
+// A bot whose web channel security is on gives tokens for its secret only. Its
+// endpoint still tells in which region it is.
+func TestABotThatNeedsItsSecret(t *testing.T) {
+	t.Parallel()
+	s := newShop(t)
+	for sentence, c := range map[string]struct {
+		bot  directline.Bot
+		code string
+	}{
+		"the endpoint alone":       {s.bot, ""},
+		"endpoint and secret":      {directline.Bot{TokenEndpoint: s.bot.TokenEndpoint, Secret: simulation.StoreBotSecret, Base: s.URLs.DirectLine}, ""},
+		"another bot's secret":     {directline.Bot{TokenEndpoint: s.bot.TokenEndpoint, Secret: "another~secret"}, "direct-line-forbidden"},
+		"an endpoint that is none": {directline.Bot{TokenEndpoint: "https://a.example", Secret: simulation.StoreBotSecret}, "token-endpoint-invalid"},
+	} {
+		before := len(s.Calls(""))
+		if err := s.Reach(t.Context(), c.bot); err != nil && fault.CodeOf(err) != c.code || err == nil && c.code != "" {
+			t.Errorf("%s: %v, want %q", sentence, err, c.code)
+		}
+		for _, call := range s.Calls("")[before:] {
+			if strings.HasSuffix(call.Path, "/conversations") {
+				t.Errorf("%s: a conversation was begun", sentence)
+			}
+		}
+	}
+	both := directline.Bot{TokenEndpoint: s.bot.TokenEndpoint, Secret: simulation.StoreBotSecret}
+	if state, err := s.Start(t.Context(), both, "customer"); err != nil || state.Base != s.URLs.DirectLineEurope {
+		t.Errorf("Start at %s, %v", state.Base, err)
+	}
+}

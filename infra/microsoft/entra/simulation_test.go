@@ -148,3 +148,39 @@ func TestALostAnswerCreatesNoSecondApplication(t *testing.T) {
 }
 
 var _ controlplane.Tokens = (*entra.Source)(nil)
+
+func TestSecretsAreListedAndRemoved(t *testing.T) {
+	t.Parallel()
+	c := controlplanetest.StartCloud(t, time.Now)
+	g := simulated(t, c)
+	app, _, err := g.EnsureApplication(t.Context(), entra.Wish{Name: "Store bot hub"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ends := time.Now().Add(time.Hour).UTC().Truncate(time.Second)
+	first, err := g.AddPassword(t.Context(), app.ObjectID, "Handoff", ends)
+	if err != nil {
+		t.Fatal(err)
+	}
+	all, err := g.Passwords(t.Context(), app.ObjectID)
+	if err != nil || len(all) != 1 || all[0].KeyID != first.KeyID || all[0].Name != "Handoff" || !all[0].Ends.Equal(ends) || !all[0].Begins(first.Secret) || all[0].Begins("another") {
+		t.Fatalf("secrets = %+v, %v", all, err)
+	}
+	inject(t, c, simulation.Fault{Host: simulation.Graph, Route: "POST */removePassword", Lose: true})
+	for range 2 { // the second time there is none
+		if err := g.RemovePassword(t.Context(), app.ObjectID, first.KeyID); err != nil {
+			t.Error(err)
+		}
+	}
+	if all, err := g.Passwords(t.Context(), app.ObjectID); err != nil || len(all) != 0 {
+		t.Errorf("secrets = %+v, %v", all, err)
+	}
+	kept, err := g.AddPassword(t.Context(), app.ObjectID, "Handoff", ends)
+	if err != nil {
+		t.Fatal(err)
+	}
+	inject(t, c, simulation.Fault{Host: simulation.Graph, Route: "POST */removePassword", Status: 400, Code: "Request_BadRequest", Times: -1})
+	if err := g.RemovePassword(t.Context(), app.ObjectID, kept.KeyID); !fault.Is(err, "graph-request-refused") {
+		t.Errorf("err = %v, and the secret is there still", err)
+	}
+}

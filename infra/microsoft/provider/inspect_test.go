@@ -165,12 +165,13 @@ func TestWhoCantLook(t *testing.T) {
 		code      string
 		permanent bool
 	}{
-		"the secret is wrong":           {before: func(w *world) { w.vault.rows["default hub/store-bot/client"] = "wrong~secret" }, permanent: true},
-		"the secret is missing":         {before: func(w *world) { delete(w.vault.rows, "default hub/store-bot/client") }, code: "client-secret-missing", permanent: true},
-		"the secret's id was given":     {before: func(w *world) { w.vault.rows["default hub/store-bot/client"] = simulation.Ana }, code: "entra-secret-invalid", permanent: true},
-		"the tenant is not known":       {change: func(r *connection.Request) { r.Omnichannel.Directory = "nobody.example" }, permanent: true},
-		"the application is not a user": {before: func(w *world) { w.bystander() }, change: func(r *connection.Request) { r.Omnichannel.ClientID = simulation.BystanderID }, permanent: true},
-		"the environment is disabled":   {change: func(r *connection.Request) { r.Fact.Hub.Organisation = "https://store-old.crm4.dynamics.com" }, code: "environment-disabled", permanent: true},
+		"the secret is wrong":                  {before: func(w *world) { w.vault.rows["default hub/store-bot/client"] = "wrong~secret" }, permanent: true},
+		"the secret is missing":                {before: func(w *world) { delete(w.vault.rows, "default hub/store-bot/client") }, code: "client-secret-missing", permanent: true},
+		"the secret's id was given":            {before: func(w *world) { w.vault.rows["default hub/store-bot/client"] = simulation.Ana }, code: "entra-secret-invalid", permanent: true},
+		"the tenant is not known":              {change: func(r *connection.Request) { r.Omnichannel.Directory = "nobody.example" }, permanent: true},
+		"the application is of another tenant": {change: func(r *connection.Request) { r.Omnichannel.ClientID = simulation.Ana }, code: "entra-application-unknown", permanent: true},
+		"the application is not a user":        {before: func(w *world) { w.bystander() }, change: func(r *connection.Request) { r.Omnichannel.ClientID = simulation.BystanderID }, permanent: true},
+		"the environment is disabled":          {change: func(r *connection.Request) { r.Fact.Hub.Organisation = "https://store-old.crm4.dynamics.com" }, code: "environment-disabled", permanent: true},
 		"the organisation refuses": {before: func(w *world) {
 			w.inject(simulation.Fault{Host: simulation.Dataverse, Route: "GET */WhoAmI", Status: http.StatusForbidden, Times: -1})
 		}, code: "dataverse-permission-missing", permanent: true},

@@ -113,7 +113,7 @@ func directory(pasted string) (string, error) {
 	if len(name) > 253 || !domainName.MatchString(name) {
 		return "", fault.New(fault.Unprocessable, "entra-tenant-invalid", "The directory must be the id of a Microsoft Entra ID (Azure AD) tenant, a GUID, or one of its domains, such as contoso.onmicrosoft.com.")
 	}
-	return name, nil
+	return name, cloud.CheckHost(name)
 }
 
 // environment reads the id of a Power Platform environment: a GUID, or for the

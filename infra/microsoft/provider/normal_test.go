@@ -68,6 +68,15 @@ func TestWhatCantBeRight(t *testing.T) {
 		"an address of this machine":      {func(r *connection.Request) { r.Fact.Hub.Organisation = "http://127.0.0.1:8080" }, "organisation-url-invalid", "/hub/organisation"},
 		"a government's cloud":            {func(r *connection.Request) { r.Fact.Hub.Organisation = "https://store.crm9.dynamics.com" }, "national-cloud-unsupported", "/hub/organisation"},
 		"a cloud in China":                {func(r *connection.Request) { r.Omnichannel.BotOrganisation = "https://store.crm.dynamics.cn" }, "national-cloud-unsupported", "/omnichannel/bot_organisation"},
+		"a government's tenant":           {func(r *connection.Request) { r.Omnichannel.Directory = "agency.onmicrosoft.us" }, "national-cloud-unsupported", "/omnichannel/directory"},
+		"a tenant in China":               {func(r *connection.Request) { r.Omnichannel.Directory = "store.partner.onmschina.cn" }, "national-cloud-unsupported", "/omnichannel/directory"},
+		"a bot in a government's cloud": {func(r *connection.Request) {
+			r.Omnichannel.TokenEndpoint = "https://default1.e.environment.api.gov.powerplatform.microsoft.us/powervirtualagents/botsbyschema/x/directline/token?api-version=1"
+		}, "national-cloud-unsupported", "/omnichannel/token_endpoint"},
+		"a bot in China": {func(r *connection.Request) {
+			r.Omnichannel.TokenEndpoint = "https://d.e.environment.api.powerplatform.partner.microsoftonline.cn/powervirtualagents/botsbyschema/x/directline/token?api-version=1"
+		}, "national-cloud-unsupported", "/omnichannel/token_endpoint"},
+		"a secret for the token endpoint": {func(r *connection.Request) { r.Omnichannel.TokenEndpoint = secret }, "token-endpoint-invalid", "/omnichannel/token_endpoint"},
 		"the bot's page for the endpoint": {func(r *connection.Request) { r.Omnichannel.TokenEndpoint = "<iframe src=x>" }, "token-endpoint-invalid", "/omnichannel/token_endpoint"},
 		"another channel":                 {func(r *connection.Request) { r.Omnichannel.Channel = "fax" }, "azure-channel-unknown", "/omnichannel/channel"},
 		"a region that is not the hub's":  {func(r *connection.Request) { r.Fact.Regions.Hub = "uk" }, "region-contradicts-address", "/regions/hub"},

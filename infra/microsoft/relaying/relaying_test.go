@@ -48,9 +48,13 @@ func (s *services) RoundTrip(r *http.Request) (*http.Response, error) {
 	return &http.Response{StatusCode: status, Header: http.Header{}, Body: io.NopCloser(strings.NewReader(answer)), Request: r}, nil
 }
 
-type secrets struct{}
+// secrets are those of a connection, with that of its bot or without.
+type secrets struct{ ofBot bool }
 
-func (secrets) Secret(context.Context, string, string) ([]byte, error) {
+func (s secrets) Secret(_ context.Context, _, name string) ([]byte, error) {
+	if strings.HasSuffix(name, "/direct_line") && !s.ofBot {
+		return nil, fault.New(fault.NotFound, "secret-not-found", "There is none.")
+	}
 	return []byte("a~secret~that~is~long~enough~000001"), nil
 }
 
@@ -309,5 +313,33 @@ func TestWhatStrangersAreAnswered(t *testing.T) {
 				t.Errorf("answer %d %s, want an empty 401", w.Code, w.Body)
 			}
 		})
+	}
+}
+
+// A bot whose web channel security is on is asked with its secret, in the region
+// that its endpoint tells.
+func TestABotIsAskedWithItsSecret(t *testing.T) {
+	t.Parallel()
+	const environment = "default1.e.environment.api.powerplatform.com"
+	for _, secured := range []bool{false, true} {
+		s := &services{answers: map[string]string{
+			"GET " + environment + "/powervirtualagents/regionalchannelsettings":  `{"channelUrlsById":{"directline":"https://europe.directline.botframework.com/"}}`,
+			"POST europe.directline.botframework.com/v3/directline/conversations": `{"conversationId":"k1","token":"t2","expires_in":1800}`,
+			map[bool]string{
+				false: "GET " + environment + "/powervirtualagents/botsbyschema/cr1_store/directline/token",
+				true:  "POST europe.directline.botframework.com/v3/directline/tokens/generate",
+			}[secured]: `{"token":"t1"}`,
+		}}
+		r := relaying.New(relaying.Options{
+			HTTP: &http.Client{Transport: s}, Now: now, Secrets: secrets{ofBot: secured},
+			Connection: func(context.Context, relay.Link) (connection.State, error) {
+				return connection.State{ID: "store-bot", Omnichannel: &events.OmnichannelSet{
+					TokenEndpoint: "https://" + environment + "/powervirtualagents/botsbyschema/cr1_store/directline/token?api-version=2022-03-01-preview",
+				}}, nil
+			},
+		})
+		if c, err := r.Open(t.Context(), link(), relay.Opening{UserID: "c1"}); err != nil || c.ConversationID != "k1" || c.BaseURL != "https://europe.directline.botframework.com" {
+			t.Errorf("secured %t: %+v, %v", secured, c, err)
+		}
 	}
 }

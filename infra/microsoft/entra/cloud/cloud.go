@@ -16,8 +16,8 @@ import (
 
 // national has the domains of national clouds and what they are called. Of the
 // power platform: Microsoft's list of datacenter regions (documented) and its
-// client's list of discovery services (read from the SDK); of Azure: general
-// knowledge.
+// client's list of discovery services (read from the SDK); of Azure and of
+// tenants' domains: general knowledge.
 //
 //nolint:gochecknoglobals // a table that never changes
 var national = []struct{ domain, name string }{
@@ -27,12 +27,14 @@ var national = []struct{ domain, name string }{
 	{"powerapps.us", "the US government's cloud"},
 	{"microsoftonline.us", "the US government's cloud"},
 	{"microsoft.us", "the US government's cloud"},
+	{"onmicrosoft.us", "the US government's cloud"},
 	{"azure.us", "the US government's cloud"},
 	{"botframework.us", "the US government's cloud"},
 	{"usgovcloudapi.net", "the US government's cloud"},
 	{"dynamics.cn", "the cloud of 21Vianet in China"},
 	{"chinacloudapi.cn", "the cloud of 21Vianet in China"},
 	{"microsoftonline.cn", "the cloud of 21Vianet in China"},
+	{"onmschina.cn", "the cloud of 21Vianet in China"},
 	{"azure.cn", "the cloud of 21Vianet in China"},
 	{"microsoftdynamics.de", "the closed Microsoft Cloud Germany"},
 	{"microsoftonline.de", "the closed Microsoft Cloud Germany"},
