@@ -28,10 +28,11 @@ func TestTheDemoOfOmnichannelTellsEveryHop(t *testing.T) {
 		"conversation relayed from here on", "widget   # Store bot relay: Hello, I'm the store's virtual assistant.",
 		"widget   R. Bakker: refund please", "conversation has 1 message of the customer", "passed message 1 on to the bot",
 		"What is your order number?", "escalation raised: Refund", `escalation routed to refunds (Refunds), because of rule "refunds"`,
-		"the hub was told to escalate", "Ana de Wit is offered the conversation in queue Refunds", "the hub chose Refunds",
+		"the hub was told to escalate", "Ana de Wit is offered the conversation in queue Refunds",
+		"HandoffContextUrl opens in Handoff: 4 messages", "had its context read by the link", "the hub chose Refunds",
 		"escalation accepted by a human agent", "escalation is with a human agent", "the bot was told: accepted",
 		"widget   Ana de Wit: Yes. I'll send your money back.",
-		"escalation completed", "the bot was told: completed", "conversation relayed no more", `because rule "refunds" matched`, "chain intact",
+		"escalation completed", "the bot was told: completed", "conversation relayed no more", "confirmed", `because rule "refunds" matched`, "chain intact",
 		"the human agent's answer arrived in the widget in which the customer had written")
 }
 

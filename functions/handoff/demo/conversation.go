@@ -149,6 +149,10 @@ func (r *relayed) explain(ctx context.Context) error {
 	for _, l := range why.Lines {
 		r.say("", "          %s", l)
 	}
+	if why.Hub == nil || !why.Hub.Confirmed {
+		return fmt.Errorf("ask why: the hub's choice is told as %+v, want it confirmed", why.Hub)
+	}
+	r.say("", "          the hub chose its queue %s: confirmed", why.Hub.Queue.Name)
 	v, err := r.client.Verify(ctx, "")
 	if err != nil || !v.OK {
 		return fmt.Errorf("verify: %+v: %w", v.Problems, err)
