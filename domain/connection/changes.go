@@ -65,6 +65,9 @@ func evolveChanges(s State, f events.Fact) State {
 		for _, r := range f.Rules {
 			s.HubRules = append(slices.DeleteFunc(slices.Clone(s.HubRules), func(o events.HubRule) bool { return o.Queue == r.Queue }), r)
 		}
+		s.HubVariables = slices.Compact(slices.Sorted(slices.Values(slices.Concat(s.HubVariables, f.Variables))))
+	case *events.ApplicationSecretRotated:
+		s.Rotated = f
 	case *events.HubSecretsForgotten:
 		s.Forgotten, s.Failure = true, nil
 		if f.Code != "" {
@@ -78,15 +81,17 @@ func evolveChanges(s State, f events.Fact) State {
 func decideChanges(s State, cmd eh.Command) ([]events.Fact, error) {
 	switch c := cmd.(type) {
 	case SetMessagingEndpoint:
-		if s.Session == c.Session && s.Active() && (s.Messaging == nil || s.Messaging.AzureBot != c.Fact.AzureBot || s.Messaging.Is != c.Fact.Is || c.Fact.Was != c.Fact.Is) {
+		found := c.Fact.Was == c.Fact.Is && s.Messaging != nil && s.Messaging.AzureBot == c.Fact.AzureBot && s.Messaging.Is == c.Fact.Is
+		if s.Session == c.Session && s.Active() && !found && (s.Messaging == nil || *s.Messaging != c.Fact) {
 			return []events.Fact{&c.Fact}, nil
 		}
 	case SetHubRules:
-		if s.Session == c.Session && s.Active() && (len(c.Fact.Rules) > 0 || len(c.Fact.Variables) > 0) {
+		if s.Session == c.Session && s.Active() && (!containsAll(s.HubRules, c.Fact.Rules) || !containsAll(s.HubVariables, c.Fact.Variables)) {
 			return []events.Fact{&c.Fact}, nil
 		}
 	case RotateSecret:
-		if s.Active() && s.ApplicationID != "" && s.ApplicationID == c.Fact.ApplicationID {
+		again := s.Rotated != nil && s.Rotated.KeyID == c.Fact.KeyID
+		if s.Active() && s.ApplicationID != "" && s.ApplicationID == c.Fact.ApplicationID && !again {
 			return []events.Fact{&c.Fact}, nil
 		}
 	case ForgetSecrets:
@@ -95,6 +100,10 @@ func decideChanges(s State, cmd eh.Command) ([]events.Fact, error) {
 		}
 	}
 	return nil, nil
+}
+
+func containsAll[T comparable](all, some []T) bool {
+	return !slices.ContainsFunc(some, func(v T) bool { return !slices.Contains(all, v) })
 }
 
 // allow returns the fact that somebody lets Handoff change more or less at the

@@ -95,11 +95,14 @@ type State struct {
 	// Allowed is what somebody lets Handoff change at the hub; nil: nothing.
 	Allowed *events.HubChangesAllowed `json:"allowed,omitempty"`
 	// HubQueues are the queues of the rules in force that name one of the hub;
-	// HubRules the rules that the hub was given for them.
-	HubQueues []events.Queue   `json:"hub_queues,omitempty"`
-	HubRules  []events.HubRule `json:"hub_rules,omitempty"`
+	// HubRules and HubVariables what the hub was given for them.
+	HubQueues    []events.Queue   `json:"hub_queues,omitempty"`
+	HubRules     []events.HubRule `json:"hub_rules,omitempty"`
+	HubVariables []string         `json:"hub_variables,omitempty"`
 	// Messaging is where Handoff last had the Azure Bot post.
 	Messaging *events.MessagingEndpointSet `json:"messaging,omitempty"`
+	// Rotated is the last secret that the application id was given.
+	Rotated *events.ApplicationSecretRotated `json:"rotated,omitempty"`
 	// Forgotten says that the secrets were forgotten after the disconnect.
 	Forgotten bool `json:"forgotten,omitempty"`
 }
@@ -202,7 +205,7 @@ func evolve(s State, f events.Fact) State {
 		s.ID, s.Bot, s.Hub, s.Regions, s.Notice = f.Connection, f.Bot, f.Hub, f.Regions, f.Notice
 		s.Status, s.Session, s.ApplicationID, s.Channel, s.Failure, s.End = Requested, s.Session+1, "", "", nil, nil
 		s.Omnichannel, s.Override, s.HealthURL, s.Checked, s.Findings, s.TokenTenant, s.Publication = nil, nil, "", false, nil, "", Publication{}
-		s.Allowed, s.Forgotten = nil, false
+		s.Allowed, s.Forgotten, s.Rotated = nil, false, nil
 	case *events.AppRegistered:
 		s.Status, s.ApplicationID, s.Failure = AppRegistered, f.ApplicationID, nil
 		s.Held = hold(s.Held, Held{HubType: f.HubType, Organisation: f.Organisation, ApplicationID: f.ApplicationID})

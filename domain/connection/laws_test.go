@@ -69,7 +69,7 @@ var (
 // that come next.
 func command(t *rapid.T, s connection.State) eh.Command {
 	session := s.Session - rapid.SampledFrom([]int{0, 0, 0, 1, -1}).Draw(t, "session")
-	switch rapid.IntRange(0, 15).Draw(t, "command") {
+	switch rapid.IntRange(0, 19).Draw(t, "command") {
 	case 0:
 		return anyRequest(t)
 	case 1, 2:
@@ -83,7 +83,7 @@ func command(t *rapid.T, s connection.State) eh.Command {
 	case 8:
 		return connection.DisableEndpoint{Fact: events.EndpointDisabled{Endpoint: names.Draw(t, "endpoint"), Code: short.Draw(t, "code")}}
 	case 9:
-		return connection.AdoptRules{Fact: *rules(sets.Draw(t, "set"))}
+		return connection.AdoptRules{Fact: *rules(sets.Draw(t, "set")), Queues: queues(rapid.SliceOfN(short, 0, 2).Draw(t, "queues")...)}
 	case 10:
 		f := failure(stages.Draw(t, "step"), short.Draw(t, "code"))
 		f.Permanent = rapid.Bool().Draw(t, "permanent")
@@ -104,6 +104,16 @@ func command(t *rapid.T, s connection.State) eh.Command {
 		})}
 	case 14:
 		return connection.DisableUser{Fact: events.ApplicationUserDisabled{HubType: s.Hub.Type, Organisation: s.Hub.Organisation, ApplicationID: short.Draw(t, "app")}}
+	case 15:
+		return connection.SetMessagingEndpoint{Session: session, Fact: events.MessagingEndpointSet{AzureBot: "a", Was: short.Draw(t, "was"), Is: short.Draw(t, "is")}}
+	case 16:
+		return connection.SetHubRules{Session: session, Fact: events.HubRulesSet{
+			Rules: []events.HubRule{{Queue: short.Draw(t, "queue"), HubQueue: events.HubQueue{ID: short.Draw(t, "hub queue")}}}, Variables: rapid.SliceOfN(short, 0, 2).Draw(t, "variables"),
+		}}
+	case 17:
+		return connection.RotateSecret{Fact: events.ApplicationSecretRotated{ApplicationID: short.Draw(t, "app"), KeyID: short.Draw(t, "key")}}
+	case 18:
+		return connection.ForgetSecrets{Session: session, Fact: events.HubSecretsForgotten{Code: short.Draw(t, "code")}}
 	}
 	return connection.ObserveBot{Session: session, Found: publication.Finding{State: found.Draw(t, "state"), Reason: short.Draw(t, "reason")}}
 }
@@ -131,7 +141,10 @@ func anyRequest(t *rapid.T) eh.Command {
 		c.Endpoints = append(c.Endpoints, anyEndpoint(t))
 	}
 	if rapid.Bool().Draw(t, "with rules") {
-		c.Rules = rules(sets.Draw(t, "set"))
+		c.Rules, c.Queues = rules(sets.Draw(t, "set")), queues(rapid.SliceOfN(short, 0, 2).Draw(t, "queues")...)
+	}
+	if rapid.Bool().Draw(t, "with leave") {
+		c.Allowed = &events.HubChangesAllowed{By: short.Draw(t, "who"), AddRules: rapid.Bool().Draw(t, "add rules")}
 	}
 	return c
 }

@@ -195,7 +195,8 @@ func omnichannel() connection.State {
 	s.HubQueues = []events.Queue{{ID: "refunds", Name: "Refunds", HubQueue: "Refunds"}}
 	s.HubRules = []events.HubRule{{Queue: "refunds", HubQueue: events.HubQueue{ID: "q", Name: "Refunds"}}}
 	s.Messaging = &events.MessagingEndpointSet{AzureBot: "a", Was: "https://old.example", Is: "https://new.example"}
-	s.Forgotten = true
+	s.HubVariables, s.Forgotten = []string{"HandoffQueue"}, true
+	s.Rotated = &events.ApplicationSecretRotated{ApplicationID: "app", KeyID: "k", Ends: now()}
 	s.Publication = connection.Publication{State: publication.Outdated, Code: "last-publish-failed", Detail: "An earlier version answers."}
 	return s
 }
