@@ -105,6 +105,7 @@ func (a *app) showPermissions(relay bool) {
 		a.note.Paragraph("      ", terminal.Dim(p.Reason))
 	}
 	a.note.Printf("\n")
+	_ = a.note.Flush() // it is to be read before anything is asked or done; an error is kept for the end
 }
 
 // checkEmbedCode refuses an embed code from which nothing can be handed over. An

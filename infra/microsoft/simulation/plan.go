@@ -59,12 +59,13 @@ rules: |
   queues:
     - {id: general, name: General, hub_queue: %s}
     - {id: refunds, name: Refunds, hub_queue: %s}
+    - {id: test, name: Checks, hub_queue: %s}   # of handoff check --end-to-end
   rules:
     - name: refunds
       all: [{topic: {is: Refund}}]
       then: {queue: refunds, priority: 60}
 `, "\n"), ConnectionName, StoreBot, StoreURL, TenantDomain, InstallerID, AzureBotID, Workstream, u.tokenEndpoint(),
-		files.ClientSecret, files.ApplicationSecret, files.EmbedCode, GeneralQueue, RefundsQueue)
+		files.ClientSecret, files.ApplicationSecret, files.EmbedCode, GeneralQueue, RefundsQueue, TestQueue)
 }
 
 // tokenEndpoint is where tokens for the example's bot are had.

@@ -39,6 +39,9 @@ func changes(f events.Fact) string {
 	case *events.HubQueuesNamed:
 		return fmt.Sprintf("has rules that name %d queues of the hub", len(f.Queues))
 	case *events.MessagingEndpointSet:
+		if f.Was == f.Is {
+			return "has its Azure Bot post to " + f.Is + ", as it did before"
+		}
 		return fmt.Sprintf("has its Azure Bot post to %s, which posted to %s", f.Is, orElse(f.Was, "nowhere"))
 	case *events.HubRulesSet:
 		return fmt.Sprintf("gave the hub %d rules and %d variables, so that it obeys", len(f.Rules), len(f.Variables))

@@ -34,9 +34,17 @@ func (t *Teller) relayed(f events.Fact) string {
 	case *events.BotTold:
 		return "the bot " + when(f.Code != "", "could not be told: ") + when(f.Code == "", "was told: ") + f.State + when(f.Code != "", " ("+f.Code+")")
 	case *events.RelayEnded:
-		return fmt.Sprintf("relayed no more: session %d ended by the %s%s", f.Session, f.By, colon(f.Code))
+		return fmt.Sprintf("relayed no more: session %d ended by %s%s", f.Session, side(f.By), colon(f.Code))
 	}
 	return observed(f)
+}
+
+// side names who did something: Handoff, or the bot, the customer, the hub.
+func side(s string) string {
+	if s == events.SideHandoff {
+		return "Handoff"
+	}
+	return "the " + s
 }
 
 func observed(f events.Fact) string {
