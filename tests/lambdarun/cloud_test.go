@@ -14,6 +14,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	lambdaevents "github.com/aws/aws-lambda-go/events"
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -114,6 +115,7 @@ func TestCloud(t *testing.T) {
 	t.Run("an event comes by its rule", func(t *testing.T) { ruled(t, d) })
 	t.Run("messages of a group come in order", func(t *testing.T) { ordered(t, d) })
 	t.Run("what fails for good is put aside", func(t *testing.T) { dead(t, d) })
+	t.Run("what a function lets wait comes back in its time", func(t *testing.T) { waited(t, d) })
 	t.Run("a tick invokes its function", func(t *testing.T) { ticked(t, d) })
 }
 
@@ -288,6 +290,36 @@ func dead(t *testing.T, d *deployment) {
 	}
 	if got, err := d.Dead(context.Background()); err != nil || !maps.Equal(got, map[string]int{"QueueFailed": 1}) {
 		t.Errorf("dead are %v, %v", got, err)
+	}
+}
+
+// waited has a message fail twice: once the function says so, and leaves it to
+// the queue when it comes back; once it dies, and the message comes back at once.
+func waited(t *testing.T, d *deployment) {
+	var mu sync.Mutex
+	var came []time.Time
+	d.answers(func(event []byte) ([]byte, bool) {
+		mu.Lock()
+		defer mu.Unlock()
+		came = append(came, time.Now())
+		var e lambdaevents.SQSEvent
+		if err := json.Unmarshal(event, &e); err != nil {
+			t.Error(err)
+		}
+		switch len(came) {
+		case 1:
+			return fmt.Appendf(nil, `{"batchItemFailures":[{"itemIdentifier":%q}]}`, e.Records[0].MessageId), true
+		case 2:
+			return []byte("dead"), false
+		}
+		return []byte("{}"), true
+	})
+	send(t, d, "Patient", "", "patience")
+	d.settle(t)
+	mu.Lock()
+	defer mu.Unlock()
+	if len(came) != 3 || came[1].Sub(came[0]) < time.Second || came[2].Sub(came[1]) > 1500*time.Millisecond {
+		t.Errorf("it came at %v, want the second one later and the third at once", came)
 	}
 }
 

@@ -211,8 +211,8 @@ type launched struct {
 // was asked does not matter.
 func launch(t testing.TB, bootstrap, aws string) launched {
 	t.Helper()
-	env := map[string]string{"AWS_ENDPOINT_URL": aws, "HANDOFF_SECRETS_PATH": "/handoff"}
-	for _, name := range []string{"LOG_TABLE", "INDEX_TABLE", "KEYS_TABLE", "WORK_TABLE", "BLOBS_BUCKET", "BUS", "DELIVERIES_QUEUE", "TIMERS_QUEUE", "POISON_QUEUE", "KMS_KEY"} {
+	env := map[string]string{"AWS_ENDPOINT_URL": aws, "HANDOFF_SECRETS_PATH": "/handoff", "HANDOFF_PUBLIC_URL": "https://handoff.example"}
+	for _, name := range []string{"LOG_TABLE", "INDEX_TABLE", "KEYS_TABLE", "WORK_TABLE", "BLOBS_BUCKET", "BUS", "DELIVERIES_QUEUE", "TIMERS_QUEUE", "POISON_QUEUE", "RELAY_QUEUE", "RELAY_TIMERS_QUEUE", "KMS_KEY"} {
 		env["HANDOFF_"+name] = "x"
 	}
 	f := lambdarun.New(lambdarun.Config{Name: "measured", Bootstrap: bootstrap, Env: env, Timeout: 20 * time.Second})

@@ -27,7 +27,8 @@ type Queue struct {
 	Batch    int           // at most 10
 	Workers  int           // batches at once; 0: 1
 	Retry    time.Duration // 0: 100 ms; SQS knows whole seconds, less is handed out at once
-	// Own says that the function itself says when what it could not do comes back.
+	// Own says that the function tells the queue when what it could not do comes
+	// back.
 	Own bool
 
 	tally
@@ -87,13 +88,14 @@ func (q *Queue) process(ctx context.Context, batch []types.Message) error {
 	if len(batch) == 0 {
 		return nil
 	}
-	failed := q.invoke(ctx, batch)
-	if len(failed) > 0 && !q.Own {
+	failed, reported := q.invoke(ctx, batch)
+	own := reported && q.Own
+	if len(failed) > 0 && !own {
 		pause(ctx, q.Retry%time.Second)
 	}
 	for _, m := range batch {
 		var err error
-		if failed[*m.MessageId] && q.Own {
+		if failed[*m.MessageId] && own {
 			continue
 		}
 		if failed[*m.MessageId] {
@@ -110,8 +112,9 @@ func (q *Queue) process(ctx context.Context, batch []types.Message) error {
 	return nil
 }
 
-// invoke returns the ids of messages that were not done.
-func (q *Queue) invoke(ctx context.Context, batch []types.Message) map[string]bool {
+// invoke returns the ids of messages that were not done, and whether the function
+// itself said so.
+func (q *Queue) invoke(ctx context.Context, batch []types.Message) (failed map[string]bool, reported bool) {
 	event, all := lambdaevents.SQSEvent{}, map[string]bool{}
 	for _, m := range batch {
 		event.Records = append(event.Records, message(m, q.ARN))
@@ -119,24 +122,24 @@ func (q *Queue) invoke(ctx context.Context, batch []types.Message) map[string]bo
 	}
 	payload, err := json.Marshal(event)
 	if err != nil {
-		return all
+		return all, false
 	}
 	answer, err := q.Function.Invoke(ctx, payload)
 	if err != nil {
-		return all
+		return all, false
 	}
 	var a lambdaevents.SQSEventResponse
 	if err := json.Unmarshal(answer, &a); err != nil {
-		return all
+		return all, false
 	}
-	failed := map[string]bool{}
+	failed = map[string]bool{}
 	for _, f := range a.BatchItemFailures {
 		if !all[f.ItemIdentifier] {
-			return all // as Lambda does with an id that it does not know
+			return all, false // as Lambda does with an id that it does not know
 		}
 		failed[f.ItemIdentifier] = true
 	}
-	return failed
+	return failed, true
 }
 
 // Empty reports whether nothing is in the queue and nothing under way. What is
