@@ -12,8 +12,17 @@ adapter.onTurnError = async (_, error) => tell({ failed: String(error.stack) })
 
 const said = []
 
-// turn answers one activity.
+// turn answers one activity. Of what a bot says on Omnichannel a customer sees
+// what is bridged. The documented samples of Omnichannel have numbers for roles,
+// which the SDK reads and refuses to write into an answer.
 async function turn(context) {
+  for (const account of [context.activity.from, context.activity.recipient]) {
+    if (typeof account?.role === 'number') delete account.role
+  }
+  context.onSendActivities(async (_, activities, send) => {
+    for (const a of activities) if (a.type === ActivityTypes.Message) a.channelData = { deliveryMode: 'bridged', ...a.channelData }
+    return send()
+  })
   const { type, name, text, value, from, channelId, callerId } = context.activity
   tell({ heard: { type, name, text, value, from: from?.id, channel: channelId, caller: callerId } })
   if (type === ActivityTypes.Event && name === 'startConversation') {

@@ -22,8 +22,10 @@
 // drops without a word is told as a problem of the conversation.
 //
 // What is documented and what is an assumption is said in the comments of the
-// packages below: tenants, azure, tables, virtualbot, hub and ruleset. Nothing
-// of it was ever compared with the real services. Left out are: delegated
+// packages below: tenants, azure, tables, virtualbot, hub and ruleset. The
+// vendor's libraries take it for the real one, as far as they go, and it keeps to
+// the contracts that are published (tests/vendor, tests/contract, tests/hubtest);
+// nothing of it was ever compared with the real services. Left out are: delegated
 // tokens of people, certificates, calendars of operating hours (a queue is
 // shut by SetShut), skills, capacity profiles, voice, persistent chat,
 // attachments of customers, and service protection limits that nobody injects.
