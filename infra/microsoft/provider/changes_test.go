@@ -226,7 +226,7 @@ func TestTheServerHasAnotherAddress(t *testing.T) {
 // endpoint is where the Azure Bot posts.
 func (w *world) endpoint() string {
 	w.Helper()
-	client, err := botservice.New(w.Options(w.Bench.T, w.URLs.Azure, entra.ScopeAzure))
+	client, err := botservice.New(w.Options(w.T, w.URLs.Azure, entra.ScopeAzure))
 	if err != nil {
 		w.Fatal(err)
 	}

@@ -63,7 +63,7 @@ func (w *world) owned() connection.State {
 // application finds one, as somebody who may see them.
 func (w *world) application(id string) (*entra.Graph, entra.Application) {
 	w.Helper()
-	graph, err := entra.NewGraph(w.Options(w.Bench.T, w.URLs.Graph+"/v1.0", entra.ScopeGraph))
+	graph, err := entra.NewGraph(w.Options(w.T, w.URLs.Graph+"/v1.0", entra.ScopeGraph))
 	if err != nil {
 		w.Fatal(err)
 	}
