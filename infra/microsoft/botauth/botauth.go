@@ -80,36 +80,64 @@ type Caller struct {
 	ServiceURL string
 }
 
-// Verify checks what can be checked without the body: header, signature,
-// issuer, audience and time. appID is the bot that is being called, by the
-// path of the request; an empty one lets nobody in.
+// Signed is a token that the connector signed, for whichever bot. The zero value
+// is for none.
+type Signed struct {
+	claims       claims
+	endorsements []string
+	issuer       string
+	now          func() time.Time
+}
+
+// Signed checks the header and the signature. Whoever passes may be looked up,
+// and whoever does not can't find out what there is, nor have anybody ask a
+// store for it.
 //
 // A refusal is an Unauthenticated fault, always the same; see Reason. Keys that
 // are out of reach are Unavailable, with a RetryAfter.
-func (v *Verifier) Verify(ctx context.Context, h http.Header, appID string) (Token, error) {
+func (v *Verifier) Signed(ctx context.Context, h http.Header) (Signed, error) {
 	raw, err := bearer(h)
 	if err != nil {
-		return Token{}, err
+		return Signed{}, err
 	}
 	j, err := parse(raw)
 	if err != nil {
-		return Token{}, err
+		return Signed{}, err
 	}
 	k, err := v.keys.find(ctx, j.keyID, j.algorithm)
 	if err != nil {
-		return Token{}, err
+		return Signed{}, err
 	}
 	if err := j.verify(k); err != nil {
-		return Token{}, err
+		return Signed{}, err
 	}
 	c, err := j.claims()
 	if err != nil {
+		return Signed{}, err
+	}
+	return Signed{c, k.endorsements, v.cloud.Issuer, v.now}, nil
+}
+
+// For checks issuer, audience and time. appID is the bot that is being called,
+// by the path of the request; an empty one lets nobody in. Its fault is that of
+// Signed.
+func (s Signed) For(appID string) (Token, error) {
+	if s.now == nil {
+		return Token{}, refuse(ReasonHeaderMissing)
+	}
+	if err := s.claims.check(s.issuer, appID, s.now()); err != nil {
 		return Token{}, err
 	}
-	if err := c.check(v.cloud.Issuer, appID, v.now()); err != nil {
+	return Token{appID: strings.ToLower(appID), serviceURL: s.claims.serviceURL, endorsements: s.endorsements, checked: true}, nil
+}
+
+// Verify is Signed and For, where the bot is known from the beginning.
+func (v *Verifier) Verify(ctx context.Context, h http.Header, appID string) (Token, error) {
+	s, err := v.Signed(ctx, h)
+	if err != nil {
 		return Token{}, err
 	}
-	return Token{appID: strings.ToLower(appID), serviceURL: c.serviceURL, endorsements: k.endorsements, checked: true}, nil
+	return s.For(appID)
 }
 
 // Admit reads the activity that came with the token and checks that the token

@@ -89,13 +89,18 @@ func (e *Endpoint) log(ctx context.Context, err error) {
 	}
 }
 
-// receive checks who sends before it reads what: of a stranger not one byte.
+// receive checks who sends before it looks up whom it is for and reads what: for
+// strangers nothing, and of them not one byte.
 func (e *Endpoint) receive(w http.ResponseWriter, r *http.Request) error {
+	signed, err := e.Verifier.Signed(r.Context(), r.Header)
+	if err != nil {
+		return err
+	}
 	l, appID, err := e.Link(r)
 	if err != nil {
 		return err
 	}
-	token, err := e.Verifier.Verify(r.Context(), r.Header, appID)
+	token, err := signed.For(appID)
 	if err != nil {
 		return err
 	}
