@@ -47,6 +47,7 @@ type issuer struct {
 	keys     []object
 	status   atomic.Int64 // what it answers with; 0 is 200
 	fetches  atomic.Int64
+	hang     chan struct{} // what asks for keys waits for it; nil: nothing does
 }
 
 func newIssuer(t testing.TB) *issuer {
@@ -61,6 +62,10 @@ func newIssuer(t testing.TB) *issuer {
 func (i *issuer) serve(w http.ResponseWriter, r *http.Request) {
 	i.mu.Lock()
 	defer i.mu.Unlock()
+	if i.hang != nil {
+		<-i.hang // who asks
+		<-i.hang // what for
+	}
 	if s := i.status.Load(); s != 0 {
 		w.WriteHeader(int(s))
 		return

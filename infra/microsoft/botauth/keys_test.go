@@ -1,6 +1,7 @@
 package botauth_test
 
 import (
+	"context"
 	"crypto/rsa"
 	"maps"
 	"math/big"
@@ -69,6 +70,35 @@ func TestAnUnknownKeyIsLookedForOnceAnHour(t *testing.T) {
 	}
 	if s.fetches.Load() != 2 {
 		t.Errorf("%d fetches, want 2", s.fetches.Load())
+	}
+}
+
+// A stranger decides when an unknown key is looked for, and may choose a moment
+// at which the login service hangs.
+func TestALookForAStrangersKeyKeepsNobodyWaiting(t *testing.T) {
+	t.Parallel()
+	s := newScene(t)
+	if err := s.ask(t); err != nil {
+		t.Fatal(err)
+	}
+	s.add(time.Hour)
+	s.hang = make(chan struct{})
+	stranger := s.genuine()
+	stranger.header["kid"] = "mine"
+	answered := make(chan error, 1)
+	go func() {
+		_, err := s.check(t, bearer(stranger.sign(t)), appID, body)
+		answered <- err
+	}()
+	s.hang <- struct{}{} // it asks
+	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
+	defer cancel()
+	if _, err := s.Verify(ctx, bearer(s.genuine().sign(t)), appID); err != nil {
+		t.Errorf("meanwhile: %v", err)
+	}
+	close(s.hang)
+	if err := <-answered; botauth.ReasonOf(err) != botauth.ReasonKeyUnknown {
+		t.Errorf("the stranger: %v", err)
 	}
 }
 
