@@ -127,6 +127,10 @@ func (k *Keyring) SystemStreamID(kind events.Kind, parts ...string) events.Strea
 	return k.systemNames().Stream(string(kind), parts...)
 }
 
+// SystemRef returns what stands for value among those of a label that belong to
+// no tenant, as Ref does for a tenant's. It never waits for the store.
+func (k *Keyring) SystemRef(label, value string) string { return k.systemNames().Ref(label, value) }
+
 func (k *Keyring) systemNames() *seal.Namer {
 	k.mu.RLock()
 	defer k.mu.RUnlock()

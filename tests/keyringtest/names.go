@@ -25,7 +25,7 @@ var names = map[string]func(*testing.T, Open){
 			if err := errors.Join(errStream, errRef); err != nil {
 				t.Fatal(err)
 			}
-			return []string{stream.String(), ref, k.SystemStreamID(events.KindReservation, "generic", "org", "app").String(), k.ID()}
+			return []string{stream.String(), ref, k.SystemStreamID(events.KindReservation, "generic", "org", "app").String(), k.SystemRef("email", "a@example.com"), k.ID()}
 		}
 		if first, second := names(), names(); !slices.Equal(first, second) {
 			t.Errorf("names = %v, then %v", first, second)
@@ -42,9 +42,9 @@ var names = map[string]func(*testing.T, Open){
 			}
 			seen[stream.String()], seen[ref] = true, true
 		}
-		seen[k.SystemStreamID(events.KindConversation, "a", "b").String()], seen[k.ID()] = true, true
-		if len(seen) != 6 {
-			t.Errorf("%d different names, want 6", len(seen))
+		seen[k.SystemStreamID(events.KindConversation, "a", "b").String()], seen[k.SystemRef("email", "a@example.com")], seen[k.ID()] = true, true, true
+		if len(seen) != 7 {
+			t.Errorf("%d different names, want 7", len(seen))
 		}
 	},
 	"a tenant made at once by several is made once": func(t *testing.T, open Open) {
