@@ -43,6 +43,7 @@ func TestDeployment(t *testing.T) {
 	s.readRouted(t)
 	l.fetchTranscript(t)
 	l.list(t)
+	l.relay(t)
 	l.erase(t)
 	l.disconnect(t)
 	l.verify(t)
@@ -106,7 +107,7 @@ func TestCanary(t *testing.T) {
 	if err := json.Unmarshal(translate(t, tools(t), map[string]string{"Canary": "true"}), &doc); err != nil {
 		t.Fatal(err)
 	}
-	for _, function := range []string{"Webhook", "Api", "AuditReplay"} {
+	for _, function := range []string{"Webhook", "Api", "AuditReplay", "Relay"} {
 		g := doc.Resources[function+"DeploymentGroup"]
 		alarms := g.Properties.AlarmConfiguration
 		if g.Type != "AWS::CodeDeploy::DeploymentGroup" || !alarms.Enabled || len(alarms.Alarms) != 1 || alarms.Alarms[0].Name["Ref"] != function+"Errors" ||
@@ -172,7 +173,7 @@ func (s *stack) readRouted(t *testing.T) {
 // tick starts what schedules start, which would take minutes by itself.
 func (s *stack) tick(t *testing.T) {
 	t.Helper()
-	for resource, input := range map[string]string{"Deliver": `{"sweep":true}`, "Deadline": "{}", "Unconfirmed": "{}"} {
+	for resource, input := range map[string]string{"Deliver": `{"sweep":true}`, "Deadline": "{}", "Unconfirmed": "{}", "HubWatch": "{}", "PublishCheck": "{}"} {
 		s.invoke(t, resource, input)
 		t.Logf("driven by hand: one tick of the schedule of %s, so that the test need not wait for it", resource)
 	}

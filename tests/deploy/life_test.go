@@ -118,6 +118,33 @@ func (l *life) list(t *testing.T) {
 	}
 }
 
+// relay posts to a connection's messaging endpoint as nobody in particular, who
+// learns nothing. What a relay does with a hub is shown in tests/e2e: a stack
+// knows none but the real ones.
+func (l *life) relay(t *testing.T) {
+	t.Helper()
+	url, ok := strings.CutSuffix(l.outputs["MessagesUrl"], "/{connection}")
+	path, ours := strings.CutPrefix(url, l.outputs["ApiUrl"])
+	if !ok || !ours {
+		t.Fatalf("messages are posted to %s", l.outputs["MessagesUrl"])
+	}
+	for _, connection := range []string{"store-bot", "nobodys"} {
+		if status, answer, err := l.admin.Do(t.Context(), http.MethodPost, path+"/"+connection, nil, []byte(`{"type":"message"}`)); err != nil || status != http.StatusUnauthorized {
+			t.Errorf("a stranger to %s is answered %d %s %v", connection, status, answer, err)
+		}
+	}
+	queue, timers := l.outputs["RelayQueue"], l.outputs["RelayTimersQueue"]
+	client := sqs.NewFromConfig(l.Config())
+	look := `{"stream":"00000000-0000-4000-8000-000000000001","look_at":"2026-11-22T10:00:00Z"}`
+	if _, err := client.SendMessage(t.Context(), &sqs.SendMessageInput{QueueUrl: &timers, MessageBody: &look}); err != nil {
+		t.Fatal(err)
+	}
+	group := "00000000-0000-4000-8000-000000000001"
+	if _, err := client.SendMessage(t.Context(), &sqs.SendMessageInput{QueueUrl: &queue, MessageBody: &look, MessageGroupId: &group, MessageDeduplicationId: &group}); err != nil {
+		t.Fatal(err)
+	}
+}
+
 func (l *life) erase(t *testing.T) {
 	t.Helper()
 	one := l.raise(t, "c-44", map[string]any{"messages": []any{map[string]string{"from": "customer", "text": "forget me"}}})
