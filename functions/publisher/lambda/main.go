@@ -20,8 +20,10 @@ func main() {
 		lot := c.Parking()
 		h := &publisher.Handler{Log: c.SmallLog(), Codec: events.Register(), Parker: lot, Teller: c.Poison(), Meter: c.Meter, Now: c.Now}
 		h.Routes = []publisher.Route{
-			{To: c.Deliveries(), Types: deliver.Types()}, {To: c.Relay(), Types: relay.Types(), Wants: looks.Relayed},
-			{To: c.Bus(), Types: publisher.BusTypes()}, {To: c.RelayTimers(), Types: looks.Types()},
+			{To: c.Deliveries(), Types: deliver.Types()},
+			{To: c.Relay(), Types: relay.Types(), Wants: looks.Relayed},
+			{To: c.Bus(), Types: publisher.BusTypes()},
+			{To: c.RelayTimers(), Types: looks.Types()},
 		}
 		return cloud.Choose(cloud.OnStream(h.Handle), cloud.OnInvoke(publisher.Resumer{Handler: h, Parking: lot}.Resume)), nil
 	})
