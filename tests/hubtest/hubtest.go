@@ -237,7 +237,7 @@ func (b *Bench) Want(a Answer, status int, code string) {
 func Run(t *testing.T, start func(*testing.T, ...func(*simulation.Config)) *Bench) {
 	t.Helper()
 	for host, checks := range map[string]map[string]func(*testing.T, Opener){
-		"login": login, "graph": graph, "script": script, "azure": azure, "dataverse": dataverse, "discovery": discovery, "directline": directline, "contract": contract, "external": external, "omnichannel": omnichannel, "routing": routing, "pages": pages, "livechat": livechat,
+		"login": login, "graph": graph, "script": script, "azure": azure, "dataverse": dataverse, "discovery": discovery, "directline": directline, "contract": contract, "external": external, "omnichannel": omnichannel, "routing": routing, "pages": pages, "livechat": livechat, "native": native,
 	} {
 		t.Run(host, func(t *testing.T) {
 			t.Parallel()

@@ -109,6 +109,12 @@ func New(c Config) (*Cloud, error) {
 	cloud.hub = hub.New(hub.Options{
 		Clock: c.Clock, Directory: cloud.directory, Azure: cloud.azure, Organisations: cloud.databases,
 		ServiceURL: func() string { return cloud.urls.Connector + hub.Region + "/" },
+		Native: func(application, conversation string) hub.Native {
+			if n := cloud.virtual.Native(application, conversation); n != nil {
+				return n
+			}
+			return nil
+		},
 	}, rand.IntN)
 	cloud.hosts = cloud.all()
 	return cloud, nil
@@ -220,6 +226,7 @@ func (c *Cloud) Start(ctx context.Context) (*Running, error) {
 		}
 	}
 	c.hub.Start(ctx)
+	c.virtual.Start(ctx)
 	for i, h := range c.hosts {
 		r.serve(ctx, listeners[i], c.script.Wrap(h.name, h.shape, h.handler))
 	}
@@ -261,6 +268,7 @@ func (r *Running) failed(err error) {
 func (r *Running) Wait() error {
 	r.wg.Wait()
 	r.hub.Wait()
+	r.virtual.Wait()
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return errors.Join(r.errs...)

@@ -28,6 +28,11 @@ const (
 	BystanderID     = "a0000000-0000-4000-8000-000000000003"
 	BystanderSecret = "bystander~secret~of~the~example~000000003"
 
+	// NativeID is the application of the bot's native connection, where
+	// ConnectedNatively has made it.
+	NativeID     = "a0000000-0000-4000-8000-000000000004"
+	NativeSecret = "native~secret~of~the~example~00000000004" //nolint:gosec // of a fake
+
 	// The Azure Bot whose messages Handoff gets.
 	SubscriptionID = "50000000-0000-4000-8000-000000000001"
 	ResourceGroup  = "store"
@@ -53,6 +58,8 @@ const (
 	Ben = "05000000-0000-4000-8000-000000000002"
 	// RelayUser is the relay's application user, where Connected has made it.
 	RelayUser = "05000000-0000-4000-8000-0000000000b0"
+	// NativeUser is the bot's own, where ConnectedNatively has made it.
+	NativeUser = "05000000-0000-4000-8000-0000000000b1"
 	// The security roles of every organisation.
 	AdministratorRole            = "06000000-0000-4000-8000-000000000001"
 	OmnichannelAdministratorRole = "06000000-0000-4000-8000-000000000002"
@@ -146,12 +153,31 @@ func Topics() []virtualbot.Topic {
 // workstream gives conversations to it first.
 func Connected(c *Config) {
 	c.Bots[0].Channels = append(c.Bots[0].Channels, "MsTeamsChannel")
+	connect(c, RelayUser, RelayID, "# Store bot relay")
+}
+
+// ConnectedNatively changes the example to what an administrator leaves who
+// connects the bot to Omnichannel in Power Virtual Agents: its application is a
+// user with role and queue, and the workstream gives conversations to it first.
+// The Azure Bot behind it is in Microsoft's own subscription.
+func ConnectedNatively(c *Config) {
+	c.Tenants[0].Applications = append(c.Tenants[0].Applications, tenants.Application{ID: NativeID, Name: "Store bot", Secret: NativeSecret})
+	c.Bots = append(c.Bots, azure.Bot{
+		Subscription: "50000000-0000-4000-8000-00000000fade", ResourceGroup: "pva", Name: "store-bot", Tenant: TenantID, DisplayName: "Store bot",
+		ApplicationID: NativeID, Channels: []string{"MsTeamsChannel"},
+	})
+	c.VirtualBots[0].ApplicationID = NativeID
+	connect(c, NativeUser, NativeID, "# Store bot")
+}
+
+// connect makes an application the bot user that the workstream has first.
+func connect(c *Config, user, application, name string) {
 	o := &c.Organisations[0]
 	o.Rows["systemusers"] = append(o.Rows["systemusers"], tables.Row{
-		"systemuserid": RelayUser, "applicationid": RelayID, "fullname": "# Store bot relay", "isdisabled": false, "accessmode": 4.0,
-		"msdyn_agenttype": 192350001.0, "msdyn_botapplicationid": RelayID, "msdyn_capacity": 1000.0,
+		"systemuserid": user, "applicationid": application, "fullname": name, "isdisabled": false, "accessmode": 4.0,
+		"msdyn_agenttype": 192350001.0, "msdyn_botapplicationid": application, "msdyn_capacity": 1000.0,
 	})
-	o.Links["systemuserroles_association"] = append(o.Links["systemuserroles_association"], [2]string{RelayUser, OmnichannelAgentRole})
-	o.Links["queuemembership_association"] = append(o.Links["queuemembership_association"], [2]string{BotQueue, RelayUser})
-	o.Rows["msdyn_liveworkstreams"][0]["_msdyn_bot_user_value"] = RelayUser
+	o.Links["systemuserroles_association"] = append(o.Links["systemuserroles_association"], [2]string{user, OmnichannelAgentRole})
+	o.Links["queuemembership_association"] = append(o.Links["queuemembership_association"], [2]string{BotQueue, user})
+	o.Rows["msdyn_liveworkstreams"][0]["_msdyn_bot_user_value"] = user
 }

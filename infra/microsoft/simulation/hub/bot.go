@@ -127,8 +127,7 @@ func (c *conversation) deliverNext(ctx context.Context) bool {
 		forgery, h.forgeries = h.forgeries[0], h.forgeries[1:]
 	}
 	h.mu.Unlock()
-	azureBot, _ := h.Azure.Of(c.bot.application) // whose endpoint may have changed
-	status, err := h.Directory.Post(ctx, h.client, tenants.Endpoint{Application: c.bot.application, URL: azureBot.Endpoint}, a, forgery)
+	status, err := c.post(ctx, a, forgery)
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	d := Delivery{Activity: a, Status: status}
@@ -141,6 +140,16 @@ func (c *conversation) deliverNext(ctx context.Context) bool {
 	c.deliveries = append(c.deliveries, d)
 	h.notify()
 	return true
+}
+
+// post gives the bot an activity and returns the status of its answer.
+func (c *conversation) post(ctx context.Context, a wire.Object, forgery signing.Forgery) (int, error) {
+	if c.native != nil {
+		c.native.Hear(a)
+		return http.StatusOK, nil
+	}
+	azureBot, _ := c.hub.Azure.Of(c.bot.application) // whose endpoint may have changed
+	return c.hub.Directory.Post(ctx, c.hub.client, tenants.Endpoint{Application: c.bot.application, URL: azureBot.Endpoint}, a, forgery)
 }
 
 // Redeliver sends an activity of a conversation to its bot once more, with the

@@ -68,7 +68,7 @@ func (h *Hub) within(f func(ask) error) func(http.ResponseWriter, *http.Request)
 		switch {
 		case c.bot == nil || !strings.EqualFold(c.bot.application, caller.Application):
 			return wire.Refuse(http.StatusForbidden, "Forbidden", "The bot is not authorized for this conversation.")
-		case c.status == Closed || c.status != Open && c.agent != c.bot.user:
+		case c.left():
 			return wire.Refuse(http.StatusForbidden, "BotNotInConversationRoster", "The bot is not part of the conversation roster.")
 		}
 		return f(ask{w, r, c})

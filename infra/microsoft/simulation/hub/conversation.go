@@ -143,6 +143,7 @@ type conversation struct {
 	sent         []wire.Object
 	explanation  []string
 
+	native    Native // of a bot that is no program of its own
 	outbox    []wire.Object
 	sending   bool
 	said      int // numbers what is said

@@ -56,6 +56,9 @@ type Options struct {
 	Organisations []*tables.Database
 	// ServiceURL returns where bots answer, with a slash at the end.
 	ServiceURL func() string
+	// Native begins a conversation with the bot of an application that is
+	// connected natively; nil where it is none. It may be nil itself.
+	Native func(application, conversation string) Native
 }
 
 // Hub is Omnichannel in all organisations. It is safe for concurrent use; make

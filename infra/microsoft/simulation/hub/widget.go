@@ -76,6 +76,7 @@ func (c *conversation) first() {
 		c.problem("%v", err)
 	}
 	c.write(tables.Row{"_msdyn_cdsqueueid_value": c.queue, "_msdyn_activeagentid_value": b.user, "msdyn_startedon": c.now()})
+	c.connectNative()
 	c.deliver(c.startEvent())
 	c.watchSilence()
 }

@@ -198,6 +198,10 @@ func (c *conversation) run() {
 			c.later(n)
 			return
 		}
+		if n.Request != nil {
+			c.ask(*n.Request)
+			return
+		}
 		if c.do(n); c.waiting != "" {
 			return
 		}
@@ -211,16 +215,23 @@ func (c *conversation) later(n Node) {
 	c.service.Clock.AfterFunc(n.After, func() {
 		c.service.mu.Lock()
 		defer c.service.mu.Unlock()
-		c.busy = false
-		if c.do(n); c.waiting == "" {
-			c.run()
-		}
-		for len(c.queue) > 0 && !c.busy {
-			text := c.queue[0]
-			c.queue = c.queue[1:]
-			c.message(text)
-		}
+		c.do(n)
+		c.goOn()
 	})
+}
+
+// goOn does what follows a step that came later, and hears what was said
+// meanwhile.
+func (c *conversation) goOn() {
+	c.busy = false
+	if c.waiting == "" {
+		c.run()
+	}
+	for len(c.queue) > 0 && !c.busy {
+		text := c.queue[0]
+		c.queue = c.queue[1:]
+		c.message(text)
+	}
 }
 
 func (c *conversation) do(n Node) {

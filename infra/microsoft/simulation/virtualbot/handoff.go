@@ -12,11 +12,8 @@ import (
 // serviceUrl and no recipient on the event itself, both on what its transcript
 // has, and of the transcript not every activity.
 func (c *conversation) transfer(message string) {
-	value := wire.Object{
-		"va_Scope": "bot", "va_LastTopic": c.lastTopic, "va_Topics": list(c.topics), "va_LastPhrase": c.lastPhrase, "va_Phrases": list(c.phrases),
-		"va_ConversationId": c.id, "va_AgentMessage": message, "va_BotId": c.bot.ID, "va_BotName": c.bot.Name, "va_Language": c.bot.Language,
-	}
-	maps.Copy(value, c.variables)
+	value := c.known()
+	value["va_AgentMessage"] = message
 	transcript := c.transcript()
 	c.transferred = true
 	event := wire.Object{
@@ -31,6 +28,16 @@ func (c *conversation) transfer(message string) {
 	event["attachments"] = []any{wire.Object{
 		"contentType": "application/json", "name": "Transcript", "content": wire.Object{"activities": transcript},
 	}}
+}
+
+// known returns the bot's own variables and those that topics set.
+func (c *conversation) known() wire.Object {
+	all := wire.Object{
+		"va_Scope": "bot", "va_LastTopic": c.lastTopic, "va_Topics": list(c.topics), "va_LastPhrase": c.lastPhrase, "va_Phrases": list(c.phrases),
+		"va_ConversationId": c.id, "va_BotId": c.bot.ID, "va_BotName": c.bot.Name, "va_Language": c.bot.Language,
+	}
+	maps.Copy(all, c.variables)
+	return all
 }
 
 func list(l []any) []any {

@@ -100,16 +100,16 @@ func (d *directLine) feed(r *http.Request, c *conversation, s *stream, conn *web
 }
 
 // pending takes what a stream has still to send.
-func (d *directLine) pending(c *conversation, s *stream) (sets []wire.Object) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	for _, t := range s.typing {
-		sets = append(sets, wire.Object{"activities": []wire.Object{t}, "watermark": strconv.Itoa(s.sent)})
+func (s *Service) pending(c *conversation, to *stream) (sets []wire.Object) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, t := range to.typing {
+		sets = append(sets, wire.Object{"activities": []wire.Object{t}, "watermark": strconv.Itoa(to.sent)})
 	}
-	s.typing = nil
-	if s.sent < len(c.activities) {
-		sets = append(sets, c.set(s.sent))
-		s.sent = len(c.activities)
+	to.typing = nil
+	if to.sent < len(c.activities) {
+		sets = append(sets, c.set(to.sent))
+		to.sent = len(c.activities)
 	}
 	return sets
 }

@@ -10,11 +10,13 @@
 // refusals are beyond TokenExpired and BadArgument; that a token of another
 // region is refused with this text; that an unpublished bot answers with a
 // message that names LatestPublishedVersionNotFound; that a bot takes no
-// notice of handoff.status.
+// notice of handoff.status; and how a bot that is connected natively and the hub
+// talk, which is inside of Microsoft's cloud (see Native).
 package virtualbot
 
 import (
 	"cmp"
+	"context"
 	"crypto/rand"
 	"net/http"
 	"strings"
@@ -46,6 +48,9 @@ type Bot struct {
 	// Secured has the token endpoint ask for the secret (web channel security).
 	Secured bool
 	Topics  []Topic
+	// ApplicationID is that of its native connection to Omnichannel; empty: it
+	// has none.
+	ApplicationID string
 	// External is the program that the bot is; nil: it follows its topics.
 	External *External
 }
@@ -69,6 +74,8 @@ type Node struct {
 	Ask string
 	// Set sets variables.
 	Set wire.Object
+	// Request is the node "Send HTTP request"; the rest of this node is left out.
+	Request *Request
 	// Transfer is the node "Transfer to agent", with its private message.
 	Transfer bool
 	Message  string
@@ -96,7 +103,9 @@ type Options struct {
 // concurrent use; make it with New.
 type Service struct {
 	Options
+	wg            sync.WaitGroup
 	mu            sync.Mutex
+	ctx           context.Context //nolint:containedctx // of the running service, for requests that nobody waits for
 	bots          []*Bot
 	conversations map[string]*conversation
 	order         []string
@@ -113,12 +122,22 @@ type token struct {
 
 // New returns a service with bots.
 func New(o Options, bots ...Bot) *Service {
-	s := &Service{Options: o, conversations: make(map[string]*conversation), tokens: make(map[string]*token)}
+	s := &Service{Options: o, ctx: context.Background(), conversations: make(map[string]*conversation), tokens: make(map[string]*token)}
 	for _, b := range bots {
 		s.bots = append(s.bots, &b)
 	}
 	return s
 }
+
+// Start has requests of bots end with ctx.
+func (s *Service) Start(ctx context.Context) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.ctx = ctx
+}
+
+// Wait returns when no bot makes a request.
+func (s *Service) Wait() { s.wg.Wait() }
 
 // Conversation is what a test may know of one.
 type Conversation struct {
