@@ -18,7 +18,13 @@ import (
 // withMicrosoft runs a system beside the fake of Microsoft's cloud.
 func withMicrosoft(t *testing.T, change ...func(*system.Config)) (*world, controlplanetest.Cloud) {
 	t.Helper()
-	cloud := controlplanetest.StartCloud(t, time.Now)
+	return withMicrosoftAs(t, func(*simulation.Config) {}, change...)
+}
+
+// withMicrosoftAs is withMicrosoft with the example changed.
+func withMicrosoftAs(t *testing.T, as func(*simulation.Config), change ...func(*system.Config)) (*world, controlplanetest.Cloud) {
+	t.Helper()
+	cloud := controlplanetest.StartCloud(t, time.Now, as)
 	simulated, err := hosts.Simulated(t.Context(), http.DefaultClient, cloud.URLs.Control)
 	if err != nil {
 		t.Fatal(err)
