@@ -39,15 +39,21 @@ func (c *Cloud) Hubs(ctx context.Context, keys *keyring.Keyring) (*providers.Pro
 	return providers.New(o, healthcheck.Checker{Client: safehttp.NewClient(health)}), err
 }
 
-// Connections finds connections, as their streams have them.
-type Connections struct {
-	ledger *eventlog.Ledger
-	keys   *keyring.Keyring
+// Keys name streams and keep secrets; the keyring does.
+type Keys interface {
+	StreamID(tenant string, kind events.Kind, parts ...string) (events.StreamID, error)
+	Secret(ctx context.Context, tenant, name string) ([]byte, error)
 }
 
-// State returns the state of a connection; of one that is not known, the zero
+// connections finds connections, as their streams have them.
+type connections struct {
+	ledger *eventlog.Ledger
+	keys   Keys
+}
+
+// state returns the state of a connection; of one that is not known, the zero
 // state.
-func (s Connections) State(ctx context.Context, l relay.Link) (connection.State, error) {
+func (s connections) state(ctx context.Context, l relay.Link) (connection.State, error) {
 	stream, err := s.keys.StreamID(l.Tenant, events.KindConnection, l.Connection)
 	if err != nil {
 		return connection.State{}, err
@@ -58,9 +64,9 @@ func (s Connections) State(ctx context.Context, l relay.Link) (connection.State,
 }
 
 // Relaying returns what speaks with bots and hubs.
-func (c *Cloud) Relaying(ctx context.Context, ledger *eventlog.Ledger, keys *keyring.Keyring) (*relaying.Relaying, error) {
+func (c *Cloud) Relaying(ctx context.Context, ledger *eventlog.Ledger, keys Keys) (*relaying.Relaying, error) {
 	at, err := c.Microsoft(ctx)
 	return relaying.New(relaying.Options{
-		HTTP: &http.Client{}, Now: c.Now, Secrets: keys, Connection: Connections{ledger, keys}.State, Hosts: at.Relaying,
+		HTTP: &http.Client{}, Now: c.Now, Secrets: keys, Connection: connections{ledger, keys}.state, Hosts: at.Relaying,
 	}), err
 }

@@ -10,7 +10,6 @@ import (
 	"handoff/events"
 	"handoff/infra/eventlog"
 	"handoff/infra/fifo"
-	"handoff/infra/keyring"
 	"handoff/infra/looks"
 	"handoff/infra/microsoft/botauth"
 	"handoff/infra/microsoft/relaying"
@@ -60,9 +59,9 @@ func (c *Cloud) OnRelay(r Relayer, front http.Handler, timers *looks.Keeper) Han
 }
 
 // Messages serves the addresses at which Azure Bots post what hubs say.
-func (c *Cloud) Messages(ctx context.Context, r relaying.Receiver, ledger *eventlog.Ledger, keys *keyring.Keyring) (*relaying.Endpoint, error) {
+func (c *Cloud) Messages(ctx context.Context, r relaying.Receiver, ledger *eventlog.Ledger, keys Keys) (*relaying.Endpoint, error) {
 	at, err := c.Microsoft(ctx)
-	found := Connections{ledger, keys}
+	found := connections{ledger, keys}
 	return &relaying.Endpoint{
 		Verifier: botauth.New(at.Inbound, &http.Client{}, c.Now), Receiver: r, Log: c.Log,
 		Link: func(r *http.Request) (relay.Link, string, error) { return link(r, found) },
@@ -71,13 +70,13 @@ func (c *Cloud) Messages(ctx context.Context, r relaying.Receiver, ledger *event
 
 // link returns whose address a request came to, and the application id of the
 // connection's own bot.
-func link(r *http.Request, found Connections) (relay.Link, string, error) {
+func link(r *http.Request, found connections) (relay.Link, string, error) {
 	l := relay.Link{Tenant: r.PathValue("tenant"), Connection: r.PathValue("connection")}
 	nobody := fault.New(fault.NotFound, "connection-not-found", "There is no such connection.")
 	if !connection.ValidID(l.Tenant) || !connection.ValidID(l.Connection) {
 		return l, "", nobody
 	}
-	s, err := found.State(r.Context(), l)
+	s, err := found.state(r.Context(), l)
 	if err == nil && s.ApplicationID == "" {
 		err = nobody
 	}

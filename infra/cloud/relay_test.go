@@ -17,9 +17,12 @@ import (
 	"github.com/aws/aws-sdk-go-v2/credentials"
 	"github.com/google/uuid"
 
+	"handoff/domain/fault"
 	"handoff/events"
 	"handoff/infra/cloud"
 	"handoff/infra/looks"
+	"handoff/infra/microsoft/relaying"
+	"handoff/tests/functiontest"
 )
 
 // relayer notes what a relay is asked for, and fails.
@@ -182,6 +185,53 @@ func TestMicrosoftIsTheRealOneUnlessAFakeIsNamed(t *testing.T) {
 		})
 		if (err == nil) != (want == "") || err != nil && !strings.Contains(err.Error(), want) {
 			t.Errorf("with %q: %v, want %q", url, err, want)
+		}
+	}
+}
+
+// keys name the streams of a bench, and of no tenant but its own.
+type keys struct{ *functiontest.Keys }
+
+func (k keys) StreamID(tenant string, kind events.Kind, parts ...string) (events.StreamID, error) {
+	if tenant == ".." {
+		return events.StreamID{}, errBroken // nobody is asked for such a name
+	}
+	if tenant != functiontest.Tenant {
+		return events.StreamID{}, fault.New(fault.NotFound, "tenant-not-found", "There is no such tenant.")
+	}
+	return k.Keys.StreamID(tenant, kind, parts...)
+}
+
+func (keys) Secret(context.Context, string, string) ([]byte, error) { return nil, errBroken }
+
+func TestWhoseAddressARequestCameTo(t *testing.T) {
+	t.Parallel()
+	b := functiontest.New(t)
+	b.Give("ready", functiontest.Ready("ready", functiontest.Rules)...)
+	b.Give("asked-for", functiontest.Requested("asked-for"))
+	var e *relaying.Endpoint
+	_, err := bind(t, environment(), func(ctx context.Context, c *cloud.Cloud) (cloud.Handler, error) {
+		var err error
+		e, err = c.Messages(ctx, nil, b.Ledger, keys{b.Keys})
+		return nothing, err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for address, want := range map[string]string{
+		"default/ready": "app-ready", "default/asked-for": "", "default/nobodys": "", "other/ready": "", "default/no name": "", "../ready": "",
+	} {
+		tenant, connection, _ := strings.Cut(address, "/")
+		r := httptest.NewRequest(http.MethodPost, "/", nil)
+		r.SetPathValue("tenant", tenant)
+		r.SetPathValue("connection", connection)
+		l, application, err := e.Link(r)
+		if want == "" {
+			if application != "" || fault.KindOf(err) != fault.NotFound {
+				t.Errorf("%s is of %q, %v; want nobody's", address, application, err)
+			}
+		} else if err != nil || application != want || l.Tenant+"/"+l.Connection != address {
+			t.Errorf("%s is of %q, %+v, %v; want %q", address, application, l, err, want)
 		}
 	}
 }
