@@ -15,6 +15,8 @@ import (
 	"testing"
 	"time"
 
+	"handoff/infra/microsoft/simulation"
+	simclock "handoff/infra/microsoft/simulation/clock"
 	"handoff/tests/awstest"
 	"handoff/tests/lambdarun"
 	"handoff/tests/lambdarun/cfn"
@@ -53,6 +55,9 @@ type deployment struct {
 	log   *tail
 	dead  map[string]int // what failed for good, as of the last scenario
 	tried bool
+
+	microsoft *simulation.Running // that hubs and bots are in
+	close     context.CancelFunc  // ends it
 
 	position int64 // of the last fact that a scenario saw
 
@@ -97,11 +102,14 @@ func (d *deployment) launch(t *testing.T, e awstest.Engine) (*lambdarun.Cloud, e
 	if err != nil {
 		return nil, err
 	}
-	template, err := cfn.Parse(text, map[string]string{"AllowPrivate": "127.0.0.0/8", "Protect": "false", "BusEvents": "thin"})
+	template, err := cfn.Parse(text, map[string]string{"AllowPrivate": "127.0.0.0/8", "Protect": "false", "BusEvents": "thin", "Geography": "Europe"})
 	if err != nil {
 		return nil, err
 	}
 	if d.dir, err = os.MkdirTemp("", "handoff-e2e-"); err != nil { //nolint:usetesting // it outlives the test that needed it first
+		return nil, err
+	}
+	if err := d.simulate(); err != nil {
 		return nil, err
 	}
 	bootstraps, err := lambdarun.BuildAll(t.Context(), d.dir, template)
@@ -110,7 +118,8 @@ func (d *deployment) launch(t *testing.T, e awstest.Engine) (*lambdarun.Cloud, e
 	}
 	return lambdarun.Launch(t.Context(), lambdarun.Plan{
 		Engine: e, Template: template, Bootstraps: bootstraps, Log: d.log,
-		Concurrency: map[string]int{"webhook": 4, "api": 4, "deliver": 4, "publisher": 2, "indexer": 2},
+		Env:         map[string]string{"HANDOFF_MICROSOFT_SIMULATION": d.microsoft.URLs.Control},
+		Concurrency: map[string]int{"webhook": 4, "api": 4, "deliver": 4, "relay": 4, "publisher": 2, "indexer": 2},
 		Stream:      func(s *lambdarun.Stream) { s.Shards, s.Again = 2, d.twice },
 		Change: func(resource string, p map[string]any) {
 			if resource == "DisconnectedAgain" {
@@ -118,6 +127,20 @@ func (d *deployment) launch(t *testing.T, e awstest.Engine) (*lambdarun.Cloud, e
 			}
 		},
 	})
+}
+
+// simulate starts the fake of Microsoft's cloud.
+func (d *deployment) simulate() error {
+	config := simulation.Example(simclock.Real(time.Now))
+	simulation.ConnectedNatively(&config)
+	cloud, err := simulation.New(config)
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	d.close = cancel
+	d.microsoft, err = cloud.Start(ctx)
+	return err
 }
 
 // twice is a Stream's Again.
@@ -132,6 +155,10 @@ func (d *deployment) twice() bool {
 func (d *deployment) remove() (err error) {
 	if d.cloud != nil {
 		err = d.cloud.Close()
+	}
+	if d.microsoft != nil {
+		d.close()
+		err = errors.Join(err, d.microsoft.Wait())
 	}
 	if d.dir != "" {
 		err = errors.Join(err, os.RemoveAll(d.dir))
@@ -194,7 +221,7 @@ func (w *world) tick() {
 	if w.cloud == nil {
 		return
 	}
-	for _, schedule := range []string{"SweepSchedule", "DeadlineSchedule", "UnconfirmedSchedule"} {
+	for _, schedule := range []string{"SweepSchedule", "DeadlineSchedule", "UnconfirmedSchedule", "HubWatchSchedule", "PublishCheckSchedule"} {
 		if err := w.cloud.Tick(w.t.Context(), schedule); err != nil {
 			w.t.Errorf("tick: %v", err)
 		}
