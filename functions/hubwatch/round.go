@@ -64,9 +64,13 @@ func (r *Rounds) Round(ctx context.Context) error {
 		return fmt.Errorf("watch hubs: %w", err)
 	}
 	var wg sync.WaitGroup
-	failed, places := make(chan error, len(all)), make(chan struct{}, workers)
-	for _, ref := range all {
+	failed, places := make(chan error, len(all)+1), make(chan struct{}, workers)
+	for n, ref := range all {
 		places <- struct{}{}
+		if ctx.Err() != nil {
+			failed <- fmt.Errorf("watch hubs: the time was over after %d of %d: %w", n, len(all), context.Cause(ctx))
+			break
+		}
 		wg.Go(func() {
 			defer func() { <-places }()
 			failed <- r.visit(ctx, ref)

@@ -3,6 +3,7 @@ package hubwatch_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"iter"
 	"slices"
 	"strings"
@@ -92,6 +93,20 @@ func (h *hubs) round(r *hubwatch.Rounds) string {
 	}
 	slices.Sort(h.asked)
 	return strings.Join(h.asked, ", ")
+}
+
+func TestARoundThatIsOutOfTimeSaysHowFarItCame(t *testing.T) {
+	t.Parallel()
+	h := newHubs(t)
+	for n := range 100 {
+		h.connect(fmt.Sprint("bot-", n), connection.Omnichannel)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	err := h.rounds().Round(ctx)
+	if err == nil || !strings.Contains(err.Error(), "after 0 of 100") || strings.Count(err.Error(), "\n") > 0 || len(h.asked) > 0 {
+		t.Errorf("asked %v, error %v; want one error that says how far it came", h.asked, err)
+	}
 }
 
 func TestRoundsLookAtHubsThatKeepRecords(t *testing.T) {
