@@ -10,7 +10,6 @@ import (
 
 	"handoff/domain/fault"
 	"handoff/infra/microsoft/activity"
-	"handoff/infra/microsoft/directline/websocket"
 	"handoff/infra/microsoft/rest"
 )
 
@@ -75,16 +74,16 @@ func (l *listener) connect(ctx context.Context) (heard bool, err error) {
 	if err != nil {
 		return false, err
 	}
-	conn, err := websocket.Dial(ctx, address, websocket.Options{Transport: c.o.Upgrader})
+	conn, err := listenAt(ctx, address, c.o.Upgrader)
 	if err != nil {
 		return false, fault.New(fault.Unavailable, "direct-line-unreachable", "The bot's Direct Line can't be listened to.").Because(err)
 	}
-	defer func() { _ = conn.Close() }() // it was only read
+	defer conn.close()
 	life := max(l.state.Expires.Add(-early).Sub(c.o.Now()), shortest)
 	within, cancel := context.WithTimeoutCause(ctx, life, errRefresh)
 	defer cancel()
 	for {
-		message, err := conn.Read(within)
+		message, err := conn.read(within)
 		if errors.Is(err, errRefresh) {
 			return heard, nil
 		}

@@ -3,6 +3,7 @@ package directline_test
 import (
 	"context"
 	"errors"
+	"io"
 	"net"
 	"strings"
 	"sync"
@@ -59,13 +60,23 @@ func set(id, text, watermark string) string {
 	return `{"activities":[{"type":"message","id":"c|1|` + id + `","from":{"id":"bot"},"text":"` + text + `"}],"watermark":` + watermark + `}`
 }
 
-// drain reads what a client sends, so that its goodbye finds a listener.
+// drain reads what a client sends, and answers its pings (RFC 6455 §5.5.3).
 func drain(c net.Conn) net.Conn {
 	go func() {
-		b := make([]byte, 64)
 		for {
-			if _, err := c.Read(b); err != nil {
+			var head [6]byte // opcode, length and mask: a client says little
+			if _, err := io.ReadFull(c, head[:]); err != nil {
 				return
+			}
+			payload := make([]byte, head[1]&0x7f)
+			if _, err := io.ReadFull(c, payload); err != nil {
+				return
+			}
+			for i := range payload {
+				payload[i] ^= head[2+i%4]
+			}
+			if head[0]&0x0f == 9 {
+				_, _ = c.Write(append([]byte{0x8a, byte(len(payload))}, payload...))
 			}
 		}
 	}()
@@ -126,6 +137,51 @@ func TestStreamRefreshesItsToken(t *testing.T) {
 			t.Errorf("the state was kept with %q", d.last.Token)
 		}
 	})
+}
+
+func TestStreamLeavesAConnectionOnWhichNobodyAnswers(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s, d := newService(t), &diary{}
+		end := listen(t, s, d)
+		deaf := <-s.streams
+		go func() { _, _ = io.Copy(io.Discard, deaf) }()
+		began := time.Now()
+		conn := drain(<-s.streams)
+		if took := time.Since(began); took < time.Minute || took > 2*time.Minute {
+			t.Errorf("connected again after %s", took)
+		}
+		send(conn, set("1", "a", `"1"`))
+		synctest.Wait()
+		if _ = end(); d.said() != "a" {
+			t.Errorf("heard %q", d.said())
+		}
+	})
+}
+
+func TestStreamTakesNothingButTexts(t *testing.T) {
+	t.Parallel()
+	for sentence, frame := range map[string][]byte{
+		"a binary message":         {0x82, 1, 'x'},
+		"a message without an end": {0x81, 127, 0, 0, 0, 0, 0x7f, 0xff, 0xff, 0xff},
+		"a frame of nobody's":      {0xc1, 0},
+	} {
+		t.Run(sentence, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				s, d := newService(t), &diary{}
+				end := listen(t, s, d)
+				conn := drain(<-s.streams)
+				go func() { _, _ = conn.Write(append(frame, make([]byte, 2<<20)...)) }()
+				again := drain(<-s.streams) // the connection was given up
+				send(again, set("1", "a", `"1"`))
+				synctest.Wait()
+				if _ = end(); d.said() != "a" {
+					t.Errorf("heard %q", d.said())
+				}
+			})
+		})
+	}
 }
 
 func TestStreamEnds(t *testing.T) {

@@ -1,12 +1,15 @@
 package virtualbot
 
 import (
+	"context"
 	"encoding/json"
-	"errors"
 	"net/http"
 	"strconv"
+	"strings"
+	"time"
 
-	"handoff/infra/microsoft/simulation/websocket"
+	"github.com/coder/websocket"
+
 	"handoff/infra/microsoft/simulation/wire"
 )
 
@@ -28,25 +31,20 @@ func (s *stream) ring() {
 // stream serves a WebSocket until the client leaves, another one takes its
 // place, or the server stops. The ticket in the address is good once.
 func (d *directLine) stream(w http.ResponseWriter, r *http.Request) error {
+	if !strings.EqualFold(r.Header.Get("Upgrade"), "websocket") {
+		return wire.Refuse(http.StatusBadRequest, "BadArgument", "This address is for a WebSocket.")
+	}
 	c, s, err := d.admit(r)
 	if err != nil {
 		return err
 	}
-	conn, err := websocket.Accept(w, r)
-	if errors.Is(err, websocket.ErrHandshake) {
-		return wire.Refuse(http.StatusBadRequest, "BadArgument", "This address is for a WebSocket.")
-	}
+	conn, err := websocket.Accept(w, r, &websocket.AcceptOptions{InsecureSkipVerify: true}) // of any origin, as the token in the address is proof
 	if err != nil {
-		return nil //nolint:nilerr // the connection is gone, so nobody can be told
+		return nil //nolint:nilerr // the library has answered
 	}
-	gone := make(chan struct{})
-	go func() {
-		defer close(gone)
-		_ = conn.Wait()
-	}()
-	d.feed(r, c, s, conn, gone)
-	_ = conn.Close()
-	<-gone
+	ctx := conn.CloseRead(r.Context())
+	d.feed(ctx, c, s, conn)
+	_ = conn.Close(websocket.StatusNormalClosure, "") // the client may be gone
 	return nil
 }
 
@@ -75,9 +73,12 @@ func (d *directLine) admit(r *http.Request) (*conversation, *stream, error) {
 	return c, c.stream, nil
 }
 
+// writing is how long a message may take to be written.
+const writing = 10 * time.Second
+
 // feed sends a keep-alive, and then what is said as it is said.
-func (d *directLine) feed(r *http.Request, c *conversation, s *stream, conn *websocket.Conn, gone <-chan struct{}) {
-	if err := conn.Send(nil); err != nil {
+func (d *directLine) feed(ctx context.Context, c *conversation, s *stream, conn *websocket.Conn) {
+	if err := send(ctx, conn, nil); err != nil {
 		return
 	}
 	for {
@@ -85,18 +86,22 @@ func (d *directLine) feed(r *http.Request, c *conversation, s *stream, conn *web
 		case <-s.wake:
 		case <-s.out:
 			return
-		case <-gone:
-			return
-		case <-r.Context().Done():
+		case <-ctx.Done():
 			return
 		}
 		for _, set := range d.pending(c, s) {
 			raw, err := json.Marshal(set)
-			if err != nil || conn.Send(raw) != nil {
+			if err != nil || send(ctx, conn, raw) != nil {
 				return
 			}
 		}
 	}
+}
+
+func send(ctx context.Context, conn *websocket.Conn, message []byte) error {
+	limited, cancel := context.WithTimeout(ctx, writing)
+	defer cancel()
+	return conn.Write(limited, websocket.MessageText, message)
 }
 
 // pending takes what a stream has still to send.
