@@ -7,9 +7,10 @@
 // facts that are so young that they may be under way still. A fact that leads to
 // deliveries is dealt with if each of them was confirmed, was parked, or waits in
 // its lane; a fact that a function is told of, if what that function does
-// shows. Everything else is told again: the same facts under the same ids, in
-// the order of the feed, by the same ways, to functions that bear repetition. The
-// checkpoint moves past nothing else.
+// shows; one that the relay is told of, if nothing is owed in its conversation.
+// Everything else is told again: the same facts under the same ids, in the order
+// of the feed, by the same ways, to functions that bear repetition. The checkpoint
+// moves past nothing else.
 //
 // What it can't see is a lost event on the bus that no endpoint was owed: nobody
 // confirms those.
@@ -90,6 +91,8 @@ type Handler struct {
 	Types      []string // of facts that may lead to deliveries
 	Deliveries Sender   // of those
 	Bus        Sender   // of facts that other functions are told of
+	RelayTypes []string // of facts that the relay is told of
+	Relay      Sender   // of those
 	Checkpoint Checkpoint
 	Now        func() time.Time
 }
@@ -141,7 +144,7 @@ func (h *Handler) confirm(ctx context.Context, facts []events.Notification) erro
 	for _, again := range []struct {
 		to    Sender
 		facts []events.Notification
-	}{{h.Deliveries, lost.deliveries}, {h.Bus, lost.bus}} {
+	}{{h.Deliveries, lost.deliveries}, {h.Bus, lost.bus}, {h.Relay, lost.relay}} {
 		if err := tell(ctx, again.to, again.facts); err != nil {
 			return fmt.Errorf("tell again of facts up to %d: %w", facts[len(facts)-1].Position, err)
 		}
@@ -170,7 +173,7 @@ func tell(ctx context.Context, to Sender, facts []events.Notification) error {
 }
 
 // lost are facts that were not dealt with, in the order of the feed.
-type lost struct{ deliveries, bus []events.Notification }
+type lost struct{ deliveries, bus, relay []events.Notification }
 
 // lost looks at facts, many at once.
 func (h *Handler) lost(ctx context.Context, facts []events.Notification) (l lost, err error) {
@@ -195,12 +198,15 @@ func (h *Handler) lost(ctx context.Context, facts []events.Notification) (l lost
 		if verdicts[i].bus {
 			l.bus = append(l.bus, n)
 		}
+		if verdicts[i].relay {
+			l.relay = append(l.relay, n)
+		}
 	}
 	return l, nil
 }
 
 // verdict says where a fact has to be told of again.
-type verdict struct{ deliveries, bus bool }
+type verdict struct{ deliveries, bus, relay bool }
 
 // look decides whether a fact was dealt with. Where it can't, and looking again
 // would not help, it was not: to be told twice does no harm.
@@ -212,6 +218,9 @@ func (h *Handler) look(ctx context.Context, n events.Notification) (v verdict, e
 	}
 	if err == nil {
 		v.bus, err = h.ineffective(ctx, n)
+	}
+	if err == nil && slices.Contains(h.RelayTypes, n.Type) {
+		v.relay, err = h.stuckRelay(ctx, n)
 	}
 	if err != nil {
 		if ctx.Err() != nil || fault.KindOf(err) == fault.Unavailable {

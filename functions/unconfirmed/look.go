@@ -8,6 +8,7 @@ import (
 	"handoff/domain/conversation"
 	"handoff/domain/delivery"
 	"handoff/domain/emission"
+	"handoff/domain/relay"
 	"handoff/events"
 	"handoff/infra/eventlog"
 )
@@ -106,6 +107,22 @@ func (h *Handler) stuckEscalation(ctx context.Context, n events.Notification) (b
 	}
 	e, ok := c.State.Escalation(raised.Number)
 	return ok && (e.Status == conversation.Raised || e.Pending && e.Status.Open()), nil
+}
+
+// stuckRelay reports whether something is owed in a relayed conversation, or
+// nobody looked at it when its time came. Whoever is told of one of its facts does
+// all that is owed.
+func (h *Handler) stuckRelay(ctx context.Context, n events.Notification) (bool, error) {
+	c, err := eventlog.State(ctx, h.Ledger, conversation.Decider, n.Stream)
+	if err != nil {
+		return false, err
+	}
+	r := c.State.Relay
+	switch r.Owed(h.Now()).Do {
+	case relay.Nothing, relay.Listen:
+		return r.Active() && !r.LookAt.IsZero() && r.LookAt.Before(h.Now().Add(-Grace)), nil
+	}
+	return true, nil
 }
 
 // stuckConnection reports whether a connection still stands where the fact put
