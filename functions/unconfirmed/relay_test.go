@@ -41,6 +41,11 @@ func TestARelayThatStandsStillIsGoneOnWith(t *testing.T) {
 				return []events.Fact{started(b, time.Hour), opened, &events.RelayEnded{Session: 1, By: events.SideHub}}
 			}, []string{"RelayStarted", "RelayEnded"},
 		},
+		"nobody is to look at it": {
+			func(b *bench) []events.Fact {
+				return []events.Fact{started(b, 0), opened, greeted, relayed(b, 0), &events.RelayRested{Session: 1}}
+			}, nil,
+		},
 		"there is no relay": {
 			func(b *bench) []events.Fact {
 				return []events.Fact{b.Raised(1, "Refund"), &events.EscalationAccepted{Number: 1}}

@@ -21,6 +21,9 @@ const linkPath = "/c/"
 
 // contextByLink answers a browser with a page and a program with JSON.
 func (s *server) contextByLink(x *exchange, r *http.Request) error {
+	if err := s.enter(x); err != nil {
+		return err
+	}
 	v, err := s.api.ContextByLink(r.Context(), r.PathValue("link"))
 	if err != nil {
 		return err
@@ -39,9 +42,7 @@ func (s *server) contextByLink(x *exchange, r *http.Request) error {
 
 // messages hands a request over as it is.
 func (s *server) messages(x *exchange, r *http.Request) error {
-	if err := s.enter(x); err != nil {
-		return err
-	}
+	r.Body = entering{r.Body, func() error { return s.enter(x) }}
 	s.api.Messages.ServeHTTP(x, r)
 	return nil
 }

@@ -2,7 +2,9 @@ package httpapi_test
 
 import (
 	"context"
+	"io"
 	"net/http"
+	"sync"
 	"testing"
 
 	"handoff/domain/conversation"
@@ -50,6 +52,39 @@ func TestOneRequestTooManyIsToldToComeBack(t *testing.T) {
 		expect(t, call(t, h, "admin", "POST", "/v1/connections/store-bot/escalations", `{"conversation_id":"c"}`), http.StatusInternalServerError, "internal")
 		expect(t, call(t, h, "admin", "POST", "/v1/connections/store-bot/escalations", `{`), http.StatusBadRequest, "json-invalid")
 	}
+}
+
+// Who sent a message is known only by its handler, which may wait for the keys to
+// find that out, and for a body that comes slowly.
+func TestAMessageTakesAPlaceWhenItIsThere(t *testing.T) {
+	t.Parallel()
+	known, read, end := make(chan struct{}), make(chan error), make(chan struct{})
+	h := serve(func(a *httpapi.API, c *httpapi.Config) {
+		c.MaxConcurrent = 1
+		a.Messages = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			known <- struct{}{}
+			_, err := io.ReadAll(r.Body)
+			if err == nil {
+				_, err = io.ReadAll(r.Body) // its end comes again
+			}
+			read <- err
+			<-end
+			takeMessages(w, r)
+		})
+	})
+	var all sync.WaitGroup
+	for _, want := range []string{"", "too-busy"} {
+		all.Go(func() { call(t, h, "", "POST", "/v1/messages/default/store-bot", `{"type":"message"}`) })
+		<-known
+		if err := <-read; want == "" && err != nil || want != "" && !fault.Is(err, want) {
+			t.Errorf("the body is read with %v, want %q", err, want)
+		}
+		expect(t, call(t, h, "admin", "GET", "/v1/keys", ""), http.StatusServiceUnavailable, "too-busy")
+		expect(t, call(t, h, "", "GET", link, ""), http.StatusServiceUnavailable, "too-busy")
+	}
+	close(end)
+	all.Wait()
+	expect(t, call(t, h, "admin", "GET", "/v1/keys", ""), http.StatusOK, "")
 }
 
 func TestABackendThatThrottlesIsPassedOn(t *testing.T) {

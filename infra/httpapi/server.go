@@ -140,7 +140,7 @@ func (s *server) serve(rt route, x *exchange, r *http.Request) error {
 	if err := rt.checkQuery(r.URL); err != nil {
 		return err
 	}
-	if rt.reach != reachOpen && rt.reach != reachIntake { // which enters when the body is read
+	if rt.reach > reachIntake { // the others enter when it is known who calls, and the body is read
 		if err := s.enter(x); err != nil {
 			return err
 		}
