@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"handoff/domain/fault"
+	"handoff/domain/intake"
 	"handoff/domain/relay"
 	"handoff/domain/transcript"
 	"handoff/events"
@@ -108,6 +109,9 @@ func (e *Endpoint) receive(w http.ResponseWriter, r *http.Request) error {
 	if over, ok := errors.AsType[*http.MaxBytesError](err); ok {
 		return fault.Newf(fault.TooLarge, "activity-too-large", "An activity may have %d bytes.", over.Limit)
 	}
+	if fault.Of(err) != nil { // of the server, which has too much to do
+		return err
+	}
 	if err != nil {
 		return fault.New(fault.Invalid, "body-unreadable", "The activity did not arrive whole.").Because(err)
 	}
@@ -122,14 +126,24 @@ func (e *Endpoint) receive(w http.ResponseWriter, r *http.Request) error {
 	return e.Receiver.Receive(r.Context(), l, in)
 }
 
+// MaxID is how many bytes an id may have, and the name of a channel, too: no
+// channel's come near it, and a hand-off takes no longer ones.
+const (
+	MaxID      = intake.MaxConversationID
+	maxChannel = intake.MaxChannel
+)
+
 // Inbound reads what the hub says; false for what is of no concern to a relay:
 // the hub's own notes, typing, members that come and go, and messages without
 // words, of which a Power Virtual Agents bot takes none (documented: it ignores
-// attachments). Its only fault is conversation-id-missing.
+// attachments). Its faults are conversation-id-missing and id-too-long.
 func Inbound(caller botauth.Caller, a activity.Activity, body []byte) (in relay.Inbound, ok bool, err error) {
 	in = relay.Inbound{ID: a.ID(), Channel: caller.ChannelID, Address: address(caller, a)}
 	if in.Address.ConversationID == "" {
 		return in, false, fault.New(fault.Invalid, "conversation-id-missing", "An activity needs conversation.id.").At("/conversation/id")
+	}
+	if at := in.Address; max(len(in.ID), len(at.ConversationID), len(at.CustomerID), len(at.BotID)) > MaxID || len(in.Channel) > maxChannel {
+		return in, false, fault.Newf(fault.Invalid, "id-too-long", "An id may have %d bytes, and the name of a channel %d.", MaxID, maxChannel)
 	}
 	if in.ID == "" { // the connector repeats an activity byte by byte
 		sum := sha256.Sum256(body)
