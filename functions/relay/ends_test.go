@@ -59,6 +59,40 @@ func TestAHandOffThatCanNotBeReadIsOneAllTheSame(t *testing.T) {
 	}
 }
 
+// What a customer writes about himself must not keep him from a person.
+func TestWhatIsLongerThanAHandOffTakesIsShortened(t *testing.T) {
+	t.Parallel()
+	for sentence, breaks := range map[string]bool{"the bot hands over": false, "the bot breaks down": true} {
+		t.Run(sentence, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t)
+			who := events.HubAddress{ConversationID: "19:a", CustomerID: "8:acs:b", CustomerName: strings.Repeat("é", 300)}
+			said := []string{strings.Repeat("ü", 33_000), "person"}
+			if breaks {
+				said = said[:1]
+				w.bot.postErr = func() error { return fault.New(fault.Unprocessable, "bot-broken", "") }
+			}
+			for _, text := range said {
+				m := &events.Message{ID: text[:6], From: events.FromCustomer, Name: who.CustomerName, Text: text}
+				if err := w.h.Receive(t.Context(), link(), domain.Inbound{Kind: domain.Speaks, ID: m.ID, Channel: "lcw", Address: who, Message: m}); err != nil {
+					t.Fatal(err)
+				}
+				w.pump()
+			}
+			if len(w.hub.escalations) != 1 || w.count("EscalationRaised") != 1 {
+				t.Fatalf("escalations %d, facts %v", len(w.hub.escalations), w.Types(w.stream()))
+			}
+			c := w.hub.escalations[0].Context
+			if c.Customer == nil || !strings.HasPrefix(c.Customer.Name, "éé") || !strings.HasSuffix(c.Customer.Name, "é…") {
+				t.Errorf("customer = %+v, want as much of the name as there is room for", c.Customer)
+			}
+			if breaks && (c.Transcript == nil || !strings.HasSuffix(c.Transcript.Messages[0].Text, "ü…")) {
+				t.Errorf("the transcript does not show that the message was longer")
+			}
+		})
+	}
+}
+
 func TestTheBotEndsTheConversation(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)

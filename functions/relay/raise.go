@@ -115,8 +115,20 @@ func customerOf(at events.HubAddress, bots *events.Customer) *events.Customer {
 	if bots != nil {
 		c = *bots
 	}
-	c.ID, c.Name = at.CustomerID, at.CustomerName
+	c.ID, c.Name = at.CustomerID, shorten(at.CustomerName, intake.MaxCustomerName)
 	return &c
+}
+
+// shorten returns a text with no more characters than a hand-off takes; dots say
+// that it was longer.
+func shorten(s string, limit int) string {
+	if len(s) <= limit {
+		return s
+	}
+	if all := []rune(s); len(all) > limit {
+		return string(all[:limit-1]) + "…"
+	}
+	return s
 }
 
 // transcript returns what was relayed in this session.
@@ -131,7 +143,7 @@ func (t *turn) transcript(ctx context.Context) (*events.Transcript, error) {
 			continue
 		}
 		for _, m := range f.Said.Messages {
-			m.Extensions = nil
+			m.Extensions, m.Name, m.Text = nil, shorten(m.Name, intake.MaxMessageName), shorten(m.Text, intake.MaxMessageText)
 			said.Messages = append(said.Messages, m)
 		}
 	}
