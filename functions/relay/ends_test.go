@@ -65,9 +65,19 @@ func TestWhatIsLongerThanAHandOffTakesIsShortened(t *testing.T) {
 	for sentence, breaks := range map[string]bool{"the bot hands over": false, "the bot breaks down": true} {
 		t.Run(sentence, func(t *testing.T) {
 			t.Parallel()
-			w := newWorld(t)
+			w, long := newWorld(t), strings.Repeat("ü", 33_000)
+			w.bot.says = func(text string) []domain.Spoken {
+				all := parrot(text)
+				for _, p := range all {
+					if p.HandOff != nil {
+						p.HandOff.Context.LastPhrase, p.HandOff.Context.Phrases = long, []string{long}
+						p.HandOff.Context.Transcript = &events.Transcript{Messages: []events.Message{{From: events.FromCustomer, Text: long}}}
+					}
+				}
+				return all
+			}
 			who := events.HubAddress{ConversationID: "19:a", CustomerID: "8:acs:b", CustomerName: strings.Repeat("é", 300)}
-			said := []string{strings.Repeat("ü", 33_000), "person"}
+			said := []string{long, "person"}
 			if breaks {
 				said = said[:1]
 				w.bot.postErr = func() error { return fault.New(fault.Unprocessable, "bot-broken", "") }
@@ -86,8 +96,11 @@ func TestWhatIsLongerThanAHandOffTakesIsShortened(t *testing.T) {
 			if c.Customer == nil || !strings.HasPrefix(c.Customer.Name, "éé") || !strings.HasSuffix(c.Customer.Name, "é…") {
 				t.Errorf("customer = %+v, want as much of the name as there is room for", c.Customer)
 			}
-			if breaks && (c.Transcript == nil || !strings.HasSuffix(c.Transcript.Messages[0].Text, "ü…")) {
-				t.Errorf("the transcript does not show that the message was longer")
+			if c.Transcript == nil || !strings.HasSuffix(c.Transcript.Messages[0].Text, "ü…") {
+				t.Error("the transcript does not show that the message was longer")
+			}
+			if e := w.hub.escalations[0]; !breaks && (e.Topic != "Refund" || !strings.HasSuffix(c.LastPhrase, "ü…") || !strings.HasSuffix(c.Phrases[0], "ü…")) {
+				t.Errorf("topic %q, last phrase of %d bytes; want what the bot said", e.Topic, len(c.LastPhrase))
 			}
 		})
 	}

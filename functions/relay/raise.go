@@ -3,6 +3,7 @@ package relay
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"handoff/domain/conversation"
 	"handoff/domain/fault"
@@ -23,6 +24,7 @@ func (t *turn) handOver(ctx context.Context, p relay.Spoken) error {
 	err = p.Unreadable
 	if p.HandOff != nil {
 		h := *p.HandOff
+		h.Context = fitted(h.Context)
 		h.Context.ConversationID, h.Context.Customer = at.ConversationID, customerOf(at, h.Context.Customer)
 		h.RaisedAt, h.Channel = t.Now(), t.state.Channel
 		err = t.raise(ctx, h, p.ID)
@@ -119,6 +121,30 @@ func customerOf(at events.HubAddress, bots *events.Customer) *events.Customer {
 	return &c
 }
 
+// fitted returns what a bot knew with what the customer said, and it about him,
+// no longer than a hand-off takes: nobody writes himself out of a queue.
+func fitted(c events.Context) events.Context {
+	c.LastPhrase, c.Phrases = shorten(c.LastPhrase, intake.MaxPhrase), slices.Clone(c.Phrases)
+	for i, phrase := range c.Phrases {
+		c.Phrases[i] = shorten(phrase, intake.MaxPhrase)
+	}
+	c.MessageToAgent, c.Summary = shorten(c.MessageToAgent, intake.MaxNote), shorten(c.Summary, intake.MaxNote)
+	if c.Transcript != nil {
+		t := *c.Transcript
+		t.Messages = slices.Clone(t.Messages)
+		for i, m := range t.Messages {
+			t.Messages[i] = fittedMessage(m)
+		}
+		c.Transcript = &t
+	}
+	return c
+}
+
+func fittedMessage(m events.Message) events.Message {
+	m.Name, m.Text = shorten(m.Name, intake.MaxMessageName), shorten(m.Text, intake.MaxMessageText)
+	return m
+}
+
 // shorten returns a text with no more characters than a hand-off takes; dots say
 // that it was longer.
 func shorten(s string, limit int) string {
@@ -143,8 +169,8 @@ func (t *turn) transcript(ctx context.Context) (*events.Transcript, error) {
 			continue
 		}
 		for _, m := range f.Said.Messages {
-			m.Extensions, m.Name, m.Text = nil, shorten(m.Name, intake.MaxMessageName), shorten(m.Text, intake.MaxMessageText)
-			said.Messages = append(said.Messages, m)
+			m.Extensions = nil
+			said.Messages = append(said.Messages, fittedMessage(m))
 		}
 	}
 	if len(said.Messages) == 0 {
