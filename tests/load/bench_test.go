@@ -106,3 +106,22 @@ func BenchmarkLength(b *testing.B) {
 		report(b, share)
 	}
 }
+
+// BenchmarkRelay has customers of more and more open conversations write to a
+// bot behind Handoff, beside as many who write to it directly.
+func BenchmarkRelay(b *testing.B) {
+	p := build(b)
+	for b.Loop() {
+		m := measureRelayed(b, p, whole())
+		for i, n := range m.sizes {
+			b.ReportMetric(m.talks[i].relayed.Quantile(0.99).Seconds()*1000, "p99-ms-of-"+strconv.Itoa(n))
+			b.ReportMetric(m.talks[i].direct.Quantile(0.99).Seconds()*1000, "direct-p99-ms-of-"+strconv.Itoa(n))
+		}
+		latency(b, m.most.Result)
+		b.ReportMetric(m.most.PerSecond(), "answers/s")
+		b.ReportMetric(m.most.ours.Seconds()*1000, "cpu-ms/answer")
+		b.ReportMetric(m.alone.handoff.PerSecond(), "activities/s")
+		b.ReportMetric(m.kept.facts, "facts/message")
+		report(b, m.most.share)
+	}
+}

@@ -21,7 +21,7 @@ var (
 
 // whole is the scale of benchmarks and of the table.
 func whole() scale {
-	return scale{span: *span, streams: *streams, facts: 10_000, backlog: 5_000}
+	return scale{span: *span, streams: *streams, facts: 10_000, backlog: 5_000, chats: []int{1, 100, 1000}}
 }
 
 // programs are the executables under load.
@@ -36,7 +36,7 @@ func build(t testing.TB) programs {
 // whenever somebody wants to.
 func TestSmoke(t *testing.T) {
 	t.Parallel()
-	rows := measure(t, build(t), scale{span: 300 * time.Millisecond, streams: 200, facts: 20, backlog: 100})
+	rows := measure(t, build(t), scale{span: 300 * time.Millisecond, streams: 200, facts: 20, backlog: 100, chats: []int{1, 2, 4}})
 	for _, r := range rows {
 		if r.figure == "" || strings.Contains(r.figure, "NaN") {
 			t.Errorf("%s: %q", r.what, r.figure)
@@ -79,6 +79,7 @@ type figures struct {
 	read           reading
 	lengths        map[int]time.Duration
 	lengthsWhile   load.Share
+	relayed        relayed
 }
 
 // measure measures everything, one after the other.
@@ -98,7 +99,8 @@ func measure(t testing.TB, p programs, size scale) []row {
 	f.memory = measureSteady(t, s, loud, 1000, size)
 	s.stop(t)
 	f.lengths, f.lengthsWhile = measureLength(t, []int{1, size.facts / 10, size.facts})
-	return append(f.intakeRows(), f.otherRows()...)
+	f.relayed = measureRelayed(t, p, size)
+	return slices.Concat(f.intakeRows(), f.otherRows(), f.relayed.rows())
 }
 
 func (f figures) intakeRows() []row {

@@ -104,6 +104,12 @@ func Memory(pid int) (now, most int64) {
 	return now, most
 }
 
+// Files returns how many files a process has open, sockets included (proc_pid_fd(5)).
+func Files(pid int) int {
+	all, _ := os.ReadDir(fmt.Sprintf("/proc/%d/fd", pid))
+	return len(all)
+}
+
 // Sample calls take now and then until the returned function is called, which
 // waits for it to end.
 func Sample(every time.Duration, take func()) (stop func()) {

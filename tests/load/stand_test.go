@@ -39,6 +39,7 @@ type scale struct {
 	streams int           // present beforehand in the large log
 	facts   int           // of the longest stream
 	backlog int           // deliveries that wait
+	chats   []int         // conversations that are open at once
 }
 
 // stand is the real program with its connections and a receiver.
@@ -83,15 +84,19 @@ func (s *stand) stop(t testing.TB) {
 }
 
 // open opens the data directory of a site at which nothing runs.
-func open(t testing.TB, s *harness.Site) *system.System {
+func open(t testing.TB, s *harness.Site, change ...func(*system.Config)) *system.System {
 	t.Helper()
 	allow, err := safehttp.ParseAllow("127.0.0.0/8")
 	if err != nil {
 		t.Fatal(err)
 	}
-	in, err := system.Open(t.Context(), system.Config{
+	c := system.Config{
 		DataDir: s.Dir, KeyFile: s.KeyFile, Tenant: "default", Allow: allow, Now: time.Now, Log: slog.New(slog.DiscardHandler),
-	})
+	}
+	for _, f := range change {
+		f(&c)
+	}
+	in, err := system.Open(t.Context(), c)
 	if err != nil {
 		t.Fatal(err)
 	}
