@@ -38,7 +38,7 @@ type seen struct {
 	again time.Time // not before
 }
 
-// looks looks at relays until ctx ends, and waits for the last.
+// looks goes on until ctx ends, and waits for the last look.
 func (s *System) looks(ctx context.Context) error {
 	l := &looks{System: s, places: make(chan struct{}, relays), seen: make(map[events.StreamID]seen)}
 	defer l.wg.Wait()

@@ -31,7 +31,7 @@ const (
 	// NativeID is the application of the bot's native connection, where
 	// ConnectedNatively has made it.
 	NativeID     = "a0000000-0000-4000-8000-000000000004"
-	NativeSecret = "native~secret~of~the~example~00000000004" //nolint:gosec // of a fake
+	NativeSecret = "native~secret~of~the~example~00000000004"
 
 	// The Azure Bot whose messages Handoff gets.
 	SubscriptionID = "50000000-0000-4000-8000-000000000001"
