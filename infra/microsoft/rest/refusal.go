@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"net/http"
 	"strconv"
+	"strings"
 	"time"
 
 	"handoff/domain/fault"
@@ -22,11 +23,22 @@ func (c *Client) refusal(resp *http.Response, body []byte) error {
 		} `json:"error"`
 	}
 	if json.Unmarshal(body, &told) == nil {
-		r.Code, r.Message = told.Error.Code, told.Error.Message[:min(len(told.Error.Message), maxMessage)]
+		r.Message = told.Error.Message[:min(len(told.Error.Message), maxMessage)]
+		if word(told.Error.Code) {
+			r.Code = told.Error.Code
+		}
 	}
 	f := c.Fault(k, code, "%s", says).Because(r)
 	f.RetryAfter = c.retryAfter(resp.Header.Get("Retry-After"))
 	return f
+}
+
+// word reports whether a text is what codes and ids are, and no sentence.
+func word(s string) bool {
+	odd := func(c rune) bool {
+		return c != '-' && c != '_' && c != '.' && (c < '0' || c > '9') && (c < 'a' || c > 'z') && (c < 'A' || c > 'Z')
+	}
+	return s != "" && len(s) <= 100 && !strings.ContainsFunc(s, odd)
 }
 
 // meaning never says Unauthenticated or Forbidden: those would speak of the one

@@ -17,7 +17,7 @@ import (
 	"maps"
 	"net/http"
 	"net/url"
-	"strings"
+	"strconv"
 	"time"
 
 	"handoff/domain/fault"
@@ -71,15 +71,25 @@ type Answer struct {
 // RefusedError is the cause of a fault that a service answered with. It is for the
 // log and for code, not for strangers.
 type RefusedError struct {
-	Status  int
-	Code    string // the service's own, such as TokenExpired; may be empty
-	Message string // at most 500 bytes
+	Status int
+	Code   string // the service's own, such as TokenExpired; may be empty
+	// Message may repeat what the service was told: it is for code, not for the
+	// log. It has 500 bytes at most.
+	Message string
 	Header  http.Header
 }
 
-// Error returns status, code and message.
+// Error returns status, code, and by what the vendor's support finds the call
+// (documented: X-Correlating-OperationId).
 func (r *RefusedError) Error() string {
-	return strings.TrimSpace(fmt.Sprintf("status %d %s %s", r.Status, r.Code, r.Message))
+	s := "status " + strconv.Itoa(r.Status)
+	if r.Code != "" {
+		s += " " + r.Code
+	}
+	if id := r.Header.Get("X-Correlating-OperationId"); word(id) {
+		s += " (operation " + id + ")"
+	}
+	return s
 }
 
 // RefusalOf returns what the service answered, or nil where it did not.

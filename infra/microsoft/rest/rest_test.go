@@ -29,6 +29,8 @@ type answer struct {
 	body   string
 	err    error
 	hangs  bool
+
+	operation string // X-Correlating-OperationId
 }
 
 func (s *script) RoundTrip(r *http.Request) (*http.Response, error) {
@@ -44,6 +46,9 @@ func (s *script) RoundTrip(r *http.Request) (*http.Response, error) {
 	resp := &http.Response{StatusCode: a.status, Header: http.Header{}, Body: io.NopCloser(strings.NewReader(a.body)), Request: r}
 	if a.after != "" {
 		resp.Header.Set("Retry-After", a.after)
+	}
+	if a.operation != "" {
+		resp.Header.Set("X-Correlating-OperationId", a.operation)
 	}
 	if a.status/100 == 3 {
 		resp.Header.Set("Location", "https://elsewhere.example/")
@@ -141,6 +146,23 @@ func TestRetryAfterIsKept(t *testing.T) {
 	}
 	if r := rest.RefusalOf(err); r == nil || r.Status != 429 || r.Code != "TooMany" || r.Message != "slow" {
 		t.Errorf("refusal = %v", r)
+	}
+}
+
+// What a service says may repeat what it was told: names of conversations, and
+// what stands in them.
+func TestNoErrorRepeatsWhatAServiceSays(t *testing.T) {
+	t.Parallel()
+	for sentence, c := range map[string]struct{ body, want string }{
+		"a message":           {`{"error":{"code":"NotFound","message":"There is no 19:secret of R. Bakker"}}`, "status 400 NotFound (operation op1)"},
+		"a code that is none": {`{"error":{"code":"There is no 19:secret","message":"x"}}`, "status 400 (operation op1)"},
+		"a page":              {`<html>19:secret</html>`, "status 400 (operation op1)"},
+	} {
+		s := &script{answers: []answer{{status: 400, body: c.body, operation: "op1"}}}
+		_, err := client(s).Do(t.Context(), rest.Request{Method: "GET", URL: "https://hub.example/19:secret"})
+		if err == nil || strings.Contains(err.Error(), "19:secret") || strings.Contains(err.Error(), "Bakker") || !strings.HasSuffix(err.Error(), c.want) {
+			t.Errorf("%s: err = %v, want %s at its end", sentence, err, c.want)
+		}
 	}
 }
 
