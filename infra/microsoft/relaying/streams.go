@@ -75,6 +75,20 @@ func (s *Streams) Listen(ctx context.Context, l relay.Link, session events.BotSe
 	return h, nil
 }
 
+// Post implements relay.Bot. Nobody listens to a conversation whose end the bot is
+// told.
+func (s *Streams) Post(ctx context.Context, l relay.Link, session events.BotSession, what relay.ToBot) error {
+	err := s.Relaying.Post(ctx, l, session, what)
+	if what.Ended {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		if e := s.ears[session.ConversationID]; e != nil {
+			e.stop()
+		}
+	}
+	return err
+}
+
 // ear listens to one conversation.
 type ear struct {
 	link  relay.Link
