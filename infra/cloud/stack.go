@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"time"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/config"
 	"github.com/aws/aws-sdk-go-v2/service/ssm"
 	"github.com/aws/aws-sdk-go-v2/service/ssm/types"
@@ -34,6 +35,9 @@ func OpenStack(ctx context.Context, name, tenant string, now func() time.Time) (
 	if err != nil {
 		return nil, fmt.Errorf("configure AWS: %w", err)
 	}
+	if err := signedIn(ctx, c.AWS); err != nil {
+		return nil, err
+	}
 	values, err := readStack(ctx, c.SSM(), name)
 	if err != nil {
 		return nil, err
@@ -41,6 +45,19 @@ func OpenStack(ctx context.Context, name, tenant string, now func() time.Time) (
 	c.lookup = func(variable string) string { return values[variable] }
 	c.Settings, err = settings.LoadShared(func(variable string) (string, bool) { return tenant, variable == "HANDOFF_TENANT" })
 	return c, err
+}
+
+// signedIn finds out, before anything is called, what the SDK would tell at
+// length about every place where it looked in vain.
+func signedIn(ctx context.Context, c aws.Config) error {
+	if c.Region == "" {
+		return fault.New(fault.Invalid, "aws-region-missing", "It is not known in which AWS region the stack is. Set AWS_REGION, or a region in your AWS profile.")
+	}
+	if _, err := c.Credentials.Retrieve(ctx); err != nil {
+		return fault.New(fault.Unauthenticated, "aws-credentials-missing",
+			"There are no AWS credentials. Sign in as for every AWS tool: aws sso login, or AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY.").Because(err)
+	}
+	return nil
 }
 
 func readStack(ctx context.Context, params *ssm.Client, name string) (values map[string]string, err error) {
