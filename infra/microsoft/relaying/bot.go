@@ -2,6 +2,7 @@ package relaying
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"maps"
 	"slices"
@@ -192,6 +193,16 @@ func message(a activity.Activity) *events.Message {
 	if at, text, ok := transcript.Written(a.Scalar("timestamp")); ok {
 		m.At, m.AtText = &at, text
 	}
-	m.Extensions = maps.Clone(a.Without("id", "type", "from", "text", "timestamp", "conversation", "channelId", "channelData", "replyToId", "recipient", "serviceUrl"))
+	m.Extensions = maps.Clone(a)
+	maps.DeleteFunc(m.Extensions, func(name string, _ json.RawMessage) bool { return ofItsChannel(name) })
 	return m
+}
+
+// ofItsChannel reports whether a field is what a bot's channel put around a
+// message, or what has a place of its own; in any case, for hubs don't mind it,
+// and must get no order of theirs from a bot.
+func ofItsChannel(name string) bool {
+	return slices.ContainsFunc([]string{
+		"id", "type", "from", "text", "timestamp", "conversation", "channelId", "channelData", "replyToId", "recipient", "serviceUrl",
+	}, func(n string) bool { return strings.EqualFold(n, name) })
 }
