@@ -40,12 +40,18 @@ func isKey(s string) bool {
 	return err == nil
 }
 
-// withoutKeys returns a path as it may be logged and repeated.
+// withoutKeys returns a path as it may be logged and repeated: without keys and
+// links, however they are spelled.
 func withoutKeys(path string) string {
-	if strings.Contains(path, identity.TokenPrefix) {
+	plain, err := url.PathUnescape(path)
+	if err != nil {
+		plain = path
+	}
+	if strings.Contains(plain, identity.TokenPrefix) {
 		return "(withheld)"
 	}
-	if strings.HasPrefix(path, linkPath) { // who has it reads
+	_, token, is := strings.Cut(plain, linkPath) // who has it reads
+	if is && (strings.Count(token, ".") >= linkDots || strings.HasPrefix(plain, linkPath)) {
 		return linkPath + "(withheld)"
 	}
 	return path

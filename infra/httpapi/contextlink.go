@@ -17,7 +17,11 @@ import (
 	"handoff/events"
 )
 
-const linkPath = "/c/"
+// linkPath begins the path of a link, of which the rest has so many dots.
+const (
+	linkPath = "/c/"
+	linkDots = 3
+)
 
 // contextByLink answers a browser with a page and a program with JSON.
 func (s *server) contextByLink(x *exchange, r *http.Request) error {

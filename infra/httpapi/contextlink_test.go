@@ -6,6 +6,8 @@ import (
 	"encoding/json"
 	"log/slog"
 	"net/http"
+	"net/http/httptest"
+	"net/url"
 	"strings"
 	"testing"
 
@@ -54,6 +56,34 @@ func TestALinkShowsTheContextToPrograms(t *testing.T) {
 		t.Errorf("answer = %s", w.Body)
 	}
 	expect(t, call(t, h, "", "GET", "/c/bad", ""), http.StatusNotFound, "link-invalid")
+}
+
+// Whoever has a link reads, however the request for it is spelled.
+func TestNoSpellingOfALinkIsLogged(t *testing.T) {
+	t.Parallel()
+	c := config()
+	var log bytes.Buffer
+	c.Log = slog.New(slog.NewTextHandler(&log, nil))
+	h := httpapi.New(works(), c)
+	for _, target := range []string{link, "/%63" + link[2:], "/c%2F" + link[3:], "/" + link, "/x/.." + link, link + "/", link + "?x=1", "/v1" + link} {
+		r := httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/", nil)
+		r.URL = mustParse(t, target)
+		w := httptest.NewRecorder()
+		h.ServeHTTP(w, r)
+		if strings.Contains(log.String(), "signature") || strings.Contains(w.Body.String(), `"instance":"`) && strings.Contains(w.Body.String(), "signature") {
+			t.Errorf("%s is repeated: %s %s", target, log.String(), w.Body)
+		}
+		log.Reset()
+	}
+}
+
+func mustParse(t *testing.T, target string) *url.URL {
+	t.Helper()
+	u, err := url.Parse("http://handoff.example" + target)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return u
 }
 
 func TestMessagesAreHandedOverAsTheyAre(t *testing.T) {
