@@ -42,6 +42,7 @@ func (t *turn) open(ctx context.Context) (again bool, err error) {
 }
 
 func (t *turn) begin(ctx context.Context, b relay.BotConversation, renewed bool) error {
+	t.followed = false // with this token it is not
 	return t.decide(ctx, relay.Begin{To: t.to, Fact: events.BotConversationOpened{
 		Session: t.state.Session, Renewed: renewed, ExpiresAt: b.Expires, LookAt: t.soon(), Bot: &b.BotSession,
 	}})

@@ -9,6 +9,7 @@ import (
 	"handoff/domain/fault"
 	domain "handoff/domain/relay"
 	"handoff/events"
+	"handoff/tests/functiontest"
 )
 
 func TestWithoutAConnectionTheHubIsAsked(t *testing.T) {
@@ -216,6 +217,11 @@ func TestStrangersAreRefused(t *testing.T) {
 	err := w.h.Receive(t.Context(), domain.Link{Tenant: link().Tenant, Connection: "no-bot"}, domain.Inbound{Kind: domain.Starts, ID: "a"})
 	if !fault.Is(err, "connection-not-found") {
 		t.Errorf("error = %v, want connection-not-found", err)
+	}
+	w.Give("advised-bot", append(functiontest.Ready("advised-bot", functiontest.Rules), &events.OmnichannelSet{Path: events.PathAdvise})...)
+	err = w.h.Receive(t.Context(), domain.Link{Tenant: link().Tenant, Connection: "advised-bot"}, domain.Inbound{Kind: domain.Starts, ID: "a"})
+	if !fault.Is(err, "connection-not-found") {
+		t.Errorf("error = %v, want connection-not-found: the bot speaks with its hub itself", err)
 	}
 	if err := w.h.Look(t.Context(), w.Stream(events.KindConversation, "nothing")); err != nil {
 		t.Errorf("a look at nothing: %v", err)

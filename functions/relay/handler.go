@@ -64,7 +64,9 @@ type Opener interface {
 type Bot interface {
 	Post(ctx context.Context, l relay.Link, s events.BotSession, what relay.ToBot) error
 	// Listen returns what is there after a watermark as soon as there is
-	// something, and nothing when wait is over.
+	// something, and nothing when wait is over. One that hears of the bot by
+	// itself does not wait: it says that the conversation is followed, and has
+	// Wake called.
 	Listen(ctx context.Context, l relay.Link, s events.BotSession, watermark string, wait time.Duration) (relay.Heard, error)
 }
 
@@ -167,12 +169,13 @@ func (h *Handler) command(stream events.StreamID, s conversation.State, in relay
 	}
 }
 
-// known refuses connections that nobody asked for. One that takes nothing now
-// is no reason to leave the customer standing: Handle then leaves it to the hub.
+// known refuses connections that nobody asked for, and those whose bot speaks
+// with its hub itself. One that takes nothing now is no reason to leave the
+// customer standing: Handle then leaves it to the hub.
 func (h *Handler) known(ctx context.Context, l relay.Link) error {
 	s, err := h.connection(ctx, l)
-	if err == nil && s.Status == connection.None {
-		err = connection.Refusal(s)
+	if err == nil && (s.Status == connection.None || s.Omnichannel != nil && s.Omnichannel.Path == events.PathAdvise) {
+		err = connection.Refusal(connection.State{})
 	}
 	return err
 }

@@ -23,9 +23,9 @@ func (t *turn) listen(ctx context.Context) (again bool, err error) {
 }
 
 // patience returns how much longer this turn listens: until the bot answers and
-// then falls silent.
+// then falls silent, or not at all where the bot is followed.
 func (t *turn) patience() time.Duration {
-	if t.state.Phase == relay.WithHub {
+	if t.state.Phase == relay.WithHub || t.followed {
 		return 0
 	}
 	end := t.began.Add(t.Patience)
@@ -57,7 +57,7 @@ func (t *turn) hear(ctx context.Context, wait time.Duration) (again bool, err er
 	if err != nil {
 		return t.botFailed(ctx, err)
 	}
-	t.caughtUp = true
+	t.caughtUp, t.followed = true, heard.Followed
 	before, spoken := t.state.Bot, heard.Spoken
 	if i := slices.IndexFunc(spoken, gaveUp); i >= 0 && t.state.Phase == relay.WithBot {
 		if err := t.take(ctx, s, spoken[:i], ""); err != nil {
@@ -143,10 +143,14 @@ func (t *turn) last() time.Time {
 	return t.state.Bot.Spoke
 }
 
+// aboutThen is how much later a look may come than it should: what was said last
+// set it, and was given away a moment after it was taken.
+const aboutThen = time.Second
+
 // rest says when the relay is to be looked at again, if that is not said yet.
 func (t *turn) rest(ctx context.Context) error {
 	next, now := t.next(), t.Now()
-	if look := t.state.LookAt; look.After(now) && (next.IsZero() || !look.After(next)) {
+	if look := t.state.LookAt; look.After(now) && (next.IsZero() || !look.After(next.Add(aboutThen))) {
 		return nil
 	}
 	return t.decide(ctx, relay.Rest{To: t.to, Fact: events.RelayRested{Session: t.state.Session, LookAt: next}})

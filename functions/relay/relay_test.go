@@ -122,6 +122,37 @@ func TestLateRepliesComeWithTheNextLook(t *testing.T) {
 	w.wantSaid("Sorry, I was slow.")
 }
 
+// Where the bot is followed, a turn ends with what is there: whoever waited would
+// keep the customer's next message waiting.
+func TestABotThatIsFollowedIsNotWaitedFor(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.bot.follows = true
+	w.hears(domain.Speaks, "a1", "hush")
+	w.pump()
+	w.hears(domain.Speaks, "a2", "hush")
+	w.pump()
+	w.wantGot("hush", "hush")
+	if w.bot.waited > time.Second { // for the first word of a new conversation
+		t.Errorf("the bot was waited for %s long", w.bot.waited)
+	}
+	w.bot.say(events.BotSession{ConversationID: "d1"}, says("I was thinking."))
+	if err := w.h.Wake(t.Context(), w.stream()); err != nil {
+		t.Fatal(err)
+	}
+	w.wantSaid("I was thinking.")
+	if n := w.count("RelayRested"); n > 0 {
+		t.Errorf("%d facts say when to look again, which others said already", n)
+	}
+	w.wait(w.state().Relay.LookAt.Sub(w.Now()))
+	if err := w.h.Look(t.Context(), w.stream()); err != nil {
+		t.Fatal(err)
+	}
+	if w.state().Relay.LookAt.Before(w.Now()) {
+		t.Error("nobody looks at it any more")
+	}
+}
+
 // Direct Line hands over the same activities again and again, and an earlier
 // one may turn up after a later one.
 func TestDuplicatedAndReorderedReplies(t *testing.T) {

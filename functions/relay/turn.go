@@ -55,6 +55,7 @@ type turn struct {
 	state *relay.State
 
 	woken    bool      // the bot has said something
+	followed bool      // when it says more, this function is called
 	active   time.Time // when something was said in this turn
 	caughtUp bool      // what the bot's conversation had before this turn is known
 	losses   int

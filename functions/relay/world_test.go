@@ -118,6 +118,9 @@ type bot struct {
 	got    []string // messages, states and ends, in their order
 	says   func(text string) []domain.Spoken
 
+	follows bool // somebody calls when it speaks
+	waited  time.Duration
+
 	openErr, postErr, listenErr func() error
 	page                        func([]domain.Spoken) []domain.Spoken
 }
@@ -184,8 +187,9 @@ func (b *bot) Listen(_ context.Context, _ domain.Link, s events.BotSession, wate
 	}
 	if len(news) == 0 {
 		b.wait(wait)
+		b.waited += wait
 	}
-	return domain.Heard{Spoken: news, Watermark: strconv.Itoa(len(all))}, nil
+	return domain.Heard{Spoken: news, Watermark: strconv.Itoa(len(all)), Followed: b.follows}, nil
 }
 
 func call(f func() error) error {
