@@ -324,6 +324,18 @@ func Refusal(s State) error {
 	}
 }
 
+// Draining reports whether the connection was disconnected in such a way that
+// its conversations may finish, be that over or not.
+func (s State) Draining() bool {
+	return s.Status == Disconnected && s.End != nil && s.End.Deadline != nil
+}
+
+// Drained reports whether a connection is disconnected and nothing of it may go
+// on any more.
+func (s State) Drained(now time.Time) bool {
+	return s.Status == Disconnected && (!s.Draining() || !now.Before(*s.End.Deadline))
+}
+
 // DrainDeadline returns the instant until which open escalations may finish
 // after a disconnect at now.
 func DrainDeadline(now time.Time, allowed time.Duration) *time.Time {

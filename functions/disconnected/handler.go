@@ -1,6 +1,6 @@
 // Package disconnected answers Disconnected: it disables the connection's user
-// in the hub, gives the application id back, has the secrets forgotten and
-// applies the disconnect's policy to every escalation that is still open.
+// in the hub, gives the application id back, has the secrets forgotten unless
+// conversations may still finish, and applies the disconnect's policy to every escalation that is still open.
 //
 // An escalation that is raised while this runs is settled from the other side,
 // by escalationraised, which reads the connection again after it was raised.
@@ -84,7 +84,10 @@ func (h *Handler) leave(ctx context.Context, n events.Notification, c connection
 			return fmt.Errorf("disconnect %s: %w", c.ID, err)
 		}
 	}
-	if len(c.Unused()) > 0 { // without the secret nobody could disable them any more
+	// Without its secrets nobody could disable its users any more, nor speak in
+	// conversations that may still finish: of those, functions/hubwatch sees the
+	// end.
+	if len(c.Unused()) > 0 || c.Draining() {
 		return nil
 	}
 	return h.Applications.Forget(ctx, n)

@@ -92,8 +92,8 @@ func TestAnIDWhoseUserStillWorksIsKept(t *testing.T) {
 			}
 			u.fail = nil
 			b.Twice(h.Handle, n)
-			if len(a.released) == 0 || a.forgot == 0 {
-				t.Error("the id was not given back when the user was disabled")
+			if len(a.released) == 0 || a.forgot > 0 {
+				t.Errorf("released %v and forgot %d times when the user was disabled; want the id back, and the secrets kept for what may still finish", a.released, a.forgot)
 			}
 		})
 	}
@@ -115,5 +115,17 @@ func TestAReconnectMeanwhileGetsItsUserBack(t *testing.T) {
 	}
 	if _, ready := b.Last(n.Stream).(*events.ConnectionReady); !ready {
 		t.Errorf("last fact = %T, want none after ConnectionReady", b.Last(n.Stream))
+	}
+}
+
+// Whatever moves to another connection needs this one's secrets no more.
+func TestSecretsAreForgottenWhereNothingMayFinish(t *testing.T) {
+	t.Parallel()
+	b, a := functiontest.New(t), new(around)
+	b.Give("store-bot", functiontest.Ready("store-bot", functiontest.Rules)...)
+	n := b.Give("store-bot", &events.Disconnected{Policy: events.PolicyMove, Target: "other-bot"})
+	b.Twice(handler(b, a).Handle, n)
+	if a.forgot != 2 {
+		t.Errorf("asked %d times to forget, want each time", a.forgot)
 	}
 }

@@ -27,6 +27,12 @@ type Marks interface {
 	SetMark(ctx context.Context, name string, at time.Time) error
 }
 
+// Forgetter has the secrets of a disconnected connection forgotten, told by the
+// fact that disconnected it. Twice is no error.
+type Forgetter interface {
+	Forget(ctx context.Context, n events.Notification) error
+}
+
 const (
 	// workers is how many hubs are asked side by side.
 	workers = 8
@@ -43,6 +49,7 @@ type Rounds struct {
 
 	Connections Connections
 	Marks       Marks
+	Secrets     Forgetter
 	Now         func() time.Time
 
 	mu    sync.Mutex
@@ -107,7 +114,12 @@ func (r *Rounds) visit(ctx context.Context, ref connection.Ref) error {
 	if err != nil {
 		return fmt.Errorf("read connection %s: %w", ref.ID, err)
 	}
-	if !watched(c.State, r.Now()) || r.resting(ref) {
+	switch {
+	case r.resting(ref):
+		return nil
+	case over(c.State, r.Now()):
+		return r.forget(ctx, ref, c.State)
+	case !watched(c.State, r.Now()):
 		return nil
 	}
 	name := "hubwatch/" + ref.Stream.String()
@@ -130,8 +142,30 @@ func (r *Rounds) visit(ctx context.Context, ref connection.Ref) error {
 // watched reports whether a connection's escalations may be in a hub that keeps
 // records.
 func watched(c connection.State, now time.Time) bool {
-	draining := c.Status == connection.Disconnected && c.End != nil && c.End.Deadline != nil && now.Before(*c.End.Deadline)
-	return Wants(c.Hub) && (c.Status == connection.Ready || draining)
+	return Wants(c.Hub) && (c.Status == connection.Ready || c.Draining() && !c.Drained(now))
+}
+
+// lingering is how long after its drain a disconnected connection keeps its
+// secrets: by then the hub has closed what nobody speaks in (documented: after
+// half an hour), and the relay has left everything else to it.
+const lingering = 30 * time.Minute
+
+// over reports whether a disconnected connection needs its secrets no more.
+func over(c connection.State, now time.Time) bool {
+	return Wants(c.Hub) && c.Draining() && c.Drained(now.Add(-lingering)) && !c.Forgotten && len(c.Unused()) == 0
+}
+
+// forget has the secrets of a connection forgotten that was disconnected, and
+// finished. It is tried again in a later round where it failed.
+func (r *Rounds) forget(ctx context.Context, ref connection.Ref, c connection.State) error {
+	left := events.Header{Stream: ref.Stream, Version: c.End.Version}
+	err := r.Secrets.Forget(ctx, events.Notification{
+		ID: left.ID(), Stream: ref.Stream, Version: c.End.Version, Type: "Disconnected", Kind: events.KindConnection, Tenant: ref.Tenant, Connection: ref.ID,
+	})
+	if err != nil {
+		r.rest(ctx, ref, err)
+	}
+	return nil
 }
 
 func (r *Rounds) resting(ref connection.Ref) bool {

@@ -25,9 +25,10 @@ type hubs struct {
 	refs  []connection.Ref
 	marks map[string]time.Time
 
-	mu    sync.Mutex
-	err   map[string]error
-	asked []string // connection, and whether from the beginning
+	mu     sync.Mutex
+	forgot []string
+	err    map[string]error
+	asked  []string // connection, and whether from the beginning
 }
 
 func newHubs(t *testing.T) *hubs {
@@ -78,10 +79,22 @@ func (h *hubs) Changed(_ context.Context, _, conn string, since time.Time) ([]hu
 	return nil, h.Clock, h.err[strings.TrimSuffix(conn, " from the beginning")]
 }
 
+// Forget implements hubwatch.Forgetter. The first time it fails.
+func (h *hubs) Forget(_ context.Context, n events.Notification) error {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.forgot = append(h.forgot, n.Connection)
+	if len(h.forgot) == 1 {
+		return errors.New("down")
+	}
+	h.Give(n.Connection, &events.HubSecretsForgotten{})
+	return nil
+}
+
 func (h *hubs) rounds() *hubwatch.Rounds {
 	look := handler(h.Bench)
 	look.Records = h
-	return &hubwatch.Rounds{Handler: look, Connections: h, Marks: h, Now: h.Now}
+	return &hubwatch.Rounds{Handler: look, Connections: h, Marks: h, Secrets: h, Now: h.Now}
 }
 
 // round returns which connections were looked at.
@@ -128,6 +141,27 @@ func TestRoundsLookAtHubsThatKeepRecords(t *testing.T) {
 	h.Clock = deadline
 	if got := h.round(r); got != "a, b" {
 		t.Errorf("after the drain looked at %s", got)
+	}
+}
+
+// What may still finish after a disconnect needs the secrets, and nothing does
+// later.
+func TestSecretsAreForgottenAfterTheDrain(t *testing.T) {
+	t.Parallel()
+	h := newHubs(t)
+	deadline := h.Clock.Add(time.Hour)
+	h.connect("left", connection.Omnichannel, &events.Disconnected{Policy: "drain", Deadline: &deadline})
+	h.connect("moved", connection.Omnichannel, &events.Disconnected{Policy: "move", Target: "other"})
+	r := h.rounds()
+	for _, c := range []struct {
+		after time.Duration
+		want  string
+	}{{0, ""}, {time.Hour, ""}, {29 * time.Minute, ""}, {time.Minute, "left"}, {time.Second, "left"}, {time.Minute, "left left"}, {time.Hour, "left left"}} {
+		h.Clock = h.Clock.Add(c.after)
+		h.round(r)
+		if got := strings.Join(h.forgot, " "); got != c.want {
+			t.Errorf("%s later forgot %q, want %q", c.after, got, c.want)
+		}
 	}
 }
 

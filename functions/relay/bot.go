@@ -112,8 +112,16 @@ func (t *turn) watermark(ctx context.Context) (string, error) {
 }
 
 // post gives the bot a message. One that an earlier turn may have posted is
-// looked for first.
+// looked for first. After the drain of a disconnected connection the hub gets
+// the customer instead: soon nobody will be able to speak for the bot.
 func (t *turn) post(ctx context.Context, w relay.Waiting) (again bool, err error) {
+	c, err := t.connection(ctx, t.link)
+	if err != nil {
+		return false, err
+	}
+	if c.Drained(t.Now()) {
+		return true, t.leave(ctx, fault.CodeOf(connection.Refusal(c)))
+	}
 	if !t.caughtUp {
 		return t.hear(ctx, 0)
 	}

@@ -80,7 +80,7 @@ func (s *System) bind() {
 		},
 	}
 	b.api.Resender = b.deliver
-	b.relay, b.hubwatch, b.publishcheck = s.bindRelay(b.webhook), s.bindHubwatch(), s.bindPublishcheck(hubs)
+	b.relay, b.hubwatch, b.publishcheck = s.bindRelay(b.webhook), s.bindHubwatch(b.connectionRequested), s.bindPublishcheck(hubs)
 	b.disconnected = &disconnected.Handler{
 		Ledger: s.Ledger, Escalations: lists{s}, Settler: b.escalationRaised, Applications: b.connectionRequested, Users: hubs,
 	}

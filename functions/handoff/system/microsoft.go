@@ -102,10 +102,10 @@ func (s *System) connectionOf(ctx context.Context, l domain.Link) (connection.St
 	return c.State, err
 }
 
-func (s *System) bindHubwatch() *hubwatch.Rounds {
+func (s *System) bindHubwatch(secrets hubwatch.Forgetter) *hubwatch.Rounds {
 	return &hubwatch.Rounds{
 		Handler:     &hubwatch.Handler{Ledger: s.Ledger, Records: s.microsoft.relaying, Refs: s.Keyring, Log: s.cfg.Log},
-		Connections: everyConnection{s}, Marks: marks.New(s.DB), Now: s.cfg.Now,
+		Connections: everyConnection{s}, Marks: marks.New(s.DB), Secrets: secrets, Now: s.cfg.Now,
 	}
 }
 

@@ -192,9 +192,10 @@ func (w *world) connect(r connection.Request) {
 	}
 }
 
+// disconnect leaves nothing that may still finish.
 func (w *world) disconnect() {
 	w.Helper()
-	w.Give("store-bot", &events.Disconnected{Policy: events.PolicyDrain, Deadline: new(w.Clock)})
+	w.Give("store-bot", &events.Disconnected{Policy: events.PolicyMove, Target: "other-bot"})
 	if err := w.steps(); err != nil {
 		w.Fatal(err)
 	}

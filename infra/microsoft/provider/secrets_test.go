@@ -170,7 +170,7 @@ func TestSecretsThatCantBeRemoved(t *testing.T) {
 	w := newWorld(t)
 	w.owned()
 	w.inject(simulation.Fault{Host: simulation.Graph, Route: "POST */removePassword", Status: http.StatusServiceUnavailable, RetryAfter: 60, Times: -1})
-	w.Give("store-bot", &events.Disconnected{Policy: events.PolicyDrain, Deadline: new(w.Clock)})
+	w.Give("store-bot", &events.Disconnected{Policy: events.PolicyMove, Target: "other-bot"})
 	if err := w.steps(); !fault.Is(err, "graph-unavailable") || len(w.vault.rows) == 0 {
 		t.Errorf("error = %v, %d secrets stored; want another try", err, len(w.vault.rows))
 	}
