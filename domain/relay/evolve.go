@@ -144,7 +144,10 @@ func (s *State) escalated(f events.Fact) {
 		}
 	case *events.EscalationRouted:
 		s.Routed = s.Routed || f.Number == s.Number && s.Number > 0
+	case *events.EscalationQueued:
+		s.known(f.Number)
 	case *events.EscalationAccepted:
+		s.known(f.Number)
 		s.tell(f.Number, StateAccepted)
 	case *events.EscalationCompleted:
 		s.tell(f.Number, StateCompleted)
@@ -156,6 +159,14 @@ func (s *State) escalated(f events.Fact) {
 		// Address, token and messages can't be read any more.
 		s.Bot, s.Opening, s.Address = Bot{}, 0, 0
 		s.end("context-erased")
+	}
+}
+
+// known notes what the hub shows: it was told to escalate, though the answer may
+// have been lost.
+func (s *State) known(number int) {
+	if s.Phase == WithHub && number == s.Number && number > 0 {
+		s.Commanded, s.CommandedLast = true, max(s.CommandedLast, number)
 	}
 }
 

@@ -30,7 +30,7 @@ type telling struct {
 	refs    map[string]bool // of messages that were taken
 	posted  bool            // the hub was told to escalate, or to end
 	check   bool            // the customer is none
-	raised  bool            // an escalation
+	raised  bool            // an escalation took the voice
 }
 
 // promises is what a relay is at any time, told from the facts alone.
@@ -76,7 +76,7 @@ func (w *telling) fact(f events.Fact) {
 	case *events.CheckRecognised:
 		w.check = true
 	case *events.EscalationRaised:
-		w.bot, w.raised = false, true
+		w.bot, w.raised = false, w.raised || w.bot // one that comes after the bot has left is none of the relay's
 	case *events.BotLeft:
 		w.bot = false
 	case *events.HubCommanded:

@@ -37,6 +37,7 @@ func TestOwed(t *testing.T) {
 		"an escalation without a queue waits for one":    {handed, at(3), relay.Nothing},
 		"but not for ever":                               {handed, at(3).Add(relay.RoutePatience), relay.Escalate},
 		"one with a queue goes to the hub":               {append(handed[:7:7], routed(1)), at(3), relay.Escalate},
+		"but not where the hub has it already":           {append(handed[:7:7], routed(1), &events.EscalationQueued{Number: 1}), at(3), relay.Listen},
 		"what the bot said before goes first":            {append(running[:4:4], answered(1, "b1"), raised(1), routed(1)), at(3), relay.Send},
 		"one that ended before goes to the hub as well":  {append(handed[:7:7], routed(1), &events.EscalationExpired{Number: 1}), at(3), relay.Escalate},
 		"then late words of the bot are refused":         {told, at(4), relay.Listen},

@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"handoff/domain/conversation"
 	"handoff/domain/fault"
 	domain "handoff/domain/relay"
 	"handoff/events"
@@ -36,6 +37,27 @@ func TestWithoutAConnectionTheHubIsAsked(t *testing.T) {
 				t.Error("the relay goes on")
 			}
 		})
+	}
+}
+
+// A bot goes on with its customers while its connection drains, and no longer.
+func TestTheBotGoesOnUntilTheDrainIsOver(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.hears(domain.Speaks, "a1", "refund")
+	w.pump()
+	deadline := w.Now().Add(time.Hour)
+	w.Give(store, &events.Disconnected{Policy: events.PolicyDrain, Deadline: &deadline})
+	w.hears(domain.Speaks, "a2", "refund")
+	w.pump()
+	if w.count("BotLeft") != 0 || w.state().Relay.Phase != domain.WithBot {
+		t.Fatalf("facts %v, want the bot to go on", w.Types(w.stream()))
+	}
+	w.wait(time.Hour)
+	w.hears(domain.Speaks, "a3", "refund")
+	w.pump()
+	if w.count("BotLeft") != 1 || len(w.hub.escalations) != 1 {
+		t.Errorf("%d escalations, facts %v; want the hub to have the customer", len(w.hub.escalations), w.Types(w.stream()))
 	}
 }
 
@@ -266,4 +288,48 @@ func TestAHubThatIsDownWhenTheBotLeavesIsTriedAgain(t *testing.T) {
 			}
 		})
 	}
+}
+
+// The hub was told to escalate, and only its answer was lost: a human agent has
+// the conversation before it is told again. The hub's records say so.
+func TestAHumanAgentWhoIsThereBeforeTheRelayKnows(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	asked := 0
+	w.hub.err = func() error {
+		if len(w.hub.shown) == 0 {
+			return nil
+		}
+		if asked++; asked == 3 {
+			w.GiveTo(w.stream(), events.KindConversation, store,
+				&events.EscalationQueued{Number: 1, Queue: events.HubQueue{ID: "q1"}}, &events.EscalationAccepted{Number: 1})
+		}
+		return fault.New(fault.Gone, "hub-conversation-over", "")
+	}
+	w.hears(domain.Speaks, "a1", "person")
+	w.pump()
+	if s := w.state(); s.Last.Status != conversation.Accepted || asked != 3 {
+		t.Errorf("the escalation is %s after %d tries; facts %v", s.Last.Status, asked, w.Types(w.stream()))
+	}
+	w.report(&events.EscalationCompleted{Number: 1})
+	w.wantGot("person", "(accepted)", "(completed)", "(end)")
+}
+
+// A conversation that the hub has closed is given up in the end.
+func TestAConversationThatIsOverBeforeItIsHandedOver(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	began := w.Now()
+	w.hub.err = func() error {
+		if len(w.hub.shown) == 0 {
+			return nil
+		}
+		return fault.New(fault.Gone, "hub-conversation-over", "")
+	}
+	w.hears(domain.Speaks, "a1", "person")
+	w.pump()
+	if s := w.state(); s.Last.Status != conversation.Failed || s.Last.Code != "hub-conversation-over" || w.Now().Sub(began) > 5*time.Minute {
+		t.Errorf("the escalation is %s (%s) after %s", s.Last.Status, s.Last.Code, w.Now().Sub(began))
+	}
+	w.wantGot("person", "(failed)", "(end)")
 }

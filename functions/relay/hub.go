@@ -3,6 +3,7 @@ package relay
 import (
 	"cmp"
 	"context"
+	"time"
 
 	"handoff/domain/conversation"
 	"handoff/domain/escid"
@@ -68,6 +69,12 @@ func (t *turn) send(ctx context.Context, w relay.Waiting) (again bool, err error
 	return t.hubFailed(ctx, err, t.Now().Sub(w.At) >= t.HubPatience)
 }
 
+// recordPatience is how long the hub's records are waited for where it has taken
+// the bot out of a conversation before the relay knows that the hub was told to
+// escalate: either that was told, and its answer was lost, and a human agent has
+// the conversation; or it is over.
+const recordPatience = 2 * time.Minute
+
 // escalate has the hub find a human agent.
 func (t *turn) escalate(ctx context.Context) (again bool, err error) {
 	at, err := t.address(ctx)
@@ -80,7 +87,11 @@ func (t *turn) escalate(ctx context.Context) (again bool, err error) {
 	}
 	omitted, err := t.Hub.Escalate(ctx, t.link, at, e)
 	if err != nil {
-		return t.hubFailed(ctx, err, t.Now().Sub(t.state.Raised) >= t.HubPatience)
+		tried := t.Now().Sub(t.state.Raised)
+		if over(err) && t.state.Number > 0 && tried < recordPatience {
+			return false, later(err)
+		}
+		return t.hubFailed(ctx, err, tried >= t.HubPatience)
 	}
 	f := events.HubCommanded{Session: t.state.Session, Number: t.state.Number, Command: events.CommandEscalate, Omitted: len(omitted)}
 	if len(omitted) > 0 {
@@ -155,6 +166,11 @@ func (t *turn) hubFailed(ctx context.Context, cause error, tired bool) (again bo
 	if e, open := t.whole.Open(); open && e.Number == s.Number && !s.Commanded {
 		failed := conversation.Report{To: conversation.To(t.to), Number: e.Number, Status: conversation.Failed, Code: fault.CodeOf(cause)}
 		if err := t.decide(ctx, failed); err != nil {
+			return false, err
+		}
+	}
+	if tell := t.state.Tell; len(tell) > 0 {
+		if _, err := t.tell(ctx, relay.ToBot{State: tell[0]}, tell[0]); err != nil {
 			return false, err
 		}
 	}
