@@ -67,7 +67,7 @@ func Base(address string) (*url.URL, error) {
 		return nil, invalid("It names no host.")
 	case u.Scheme != "https" && (u.Scheme != "http" || !Loopback(u.Hostname())):
 		return nil, invalid("It must begin with https://.")
-	case u.User != nil || u.RawQuery != "" || u.Fragment != "":
+	case u.User != nil || u.RawQuery != "" || u.ForceQuery || u.Fragment != "":
 		return nil, invalid("It must be a host and a path, without user, query or fragment.")
 	}
 	return u, CheckHost(u.Hostname())

@@ -29,6 +29,7 @@ func TestBase(t *testing.T) {
 		"no scheme":                          {address: "graph.microsoft.com", code: "service-url-invalid"},
 		"a name and password":                {address: "https://me:secret@graph.microsoft.com", code: "service-url-invalid"},
 		"a query":                            {address: "https://graph.microsoft.com?x=1", code: "service-url-invalid"},
+		"a query with nothing in it":         {address: "https://graph.microsoft.com/v1.0?", code: "service-url-invalid"},
 		"text that is no URL with a secret":  {address: "https://me:secret@%zz", code: "service-url-invalid"},
 		"a mail address instead of a server": {address: "mailto:me@graph.microsoft.com", code: "service-url-invalid"},
 	} {
