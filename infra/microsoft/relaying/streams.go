@@ -53,11 +53,16 @@ func (s *Streams) Close() error {
 	return nil
 }
 
-// Listen implements relay.Bot. As long as a stream has said nothing yet, which
-// may be because there is no getting through, the conversation is read as well.
+// Listen implements relay.Bot. It does not wait where the stream is known to
+// work. As long as one has said nothing yet, which may be because there is no
+// getting through, the conversation is read as well.
 func (s *Streams) Listen(ctx context.Context, l relay.Link, session events.BotSession, watermark string, wait time.Duration) (relay.Heard, error) {
 	e := s.ear(l, session, watermark)
-	defer e.leave()
+	defer func() {
+		if e.leave() {
+			s.call(e)
+		}
+	}()
 	batches, err := e.wait(ctx, watermark, wait)
 	if err != nil {
 		return relay.Heard{}, err
@@ -65,7 +70,7 @@ func (s *Streams) Listen(ctx context.Context, l relay.Link, session events.BotSe
 	if len(batches) == 0 && e.dumb() {
 		return s.Relaying.Listen(ctx, l, session, watermark, 0)
 	}
-	h := relay.Heard{}
+	h := relay.Heard{Followed: !e.dumb()}
 	for _, b := range batches {
 		h.Spoken = append(h.Spoken, heard(session, b.said, "").Spoken...)
 		if b.watermark != "" {
@@ -112,6 +117,7 @@ type ear struct {
 type batch struct {
 	said      []activity.Activity
 	watermark string
+	bots      bool // the bot said something in it: it is not only our own words
 }
 
 // ear returns the one that listens to a conversation behind a watermark.
@@ -136,7 +142,7 @@ func (s *Streams) ear(l relay.Link, session events.BotSession, watermark string)
 	s.wg.Go(func() {
 		defer stop()
 		e.fail(s.bots.Stream(ctx, state, func(_ context.Context, next directline.State, fresh []activity.Activity) error {
-			return s.keep(e, next.Watermark, fresh)
+			return s.keep(e, batch{said: fresh, watermark: next.Watermark, bots: speaks(session, fresh)})
 		}))
 		s.forget(session.ConversationID, e)
 	})
@@ -151,13 +157,23 @@ func (s *Streams) forget(conversation string, e *ear) {
 	}
 }
 
+// speaks reports whether the bot says anything that is of concern to a relay.
+func speaks(session events.BotSession, fresh []activity.Activity) bool {
+	return slices.ContainsFunc(heard(session, fresh, "").Spoken, func(p relay.Spoken) bool { return p.Mark == "" })
+}
+
 // keep takes what was said, and calls for somebody to listen where nobody does.
-func (s *Streams) keep(e *ear, watermark string, fresh []activity.Activity) error {
-	alone, err := e.add(batch{said: fresh, watermark: watermark})
+func (s *Streams) keep(e *ear, b batch) error {
+	alone, err := e.add(b)
 	if err == nil && alone {
-		s.wg.Go(func() { _ = s.wake(s.ctx, e.link.Conversation) }) // wake logs
+		s.call(e)
 	}
 	return err
+}
+
+// call has somebody listen.
+func (s *Streams) call(e *ear) {
+	s.wg.Go(func() { _ = s.wake(s.ctx, e.link.Conversation) }) // wake logs
 }
 
 // enter reports whether the ear still hears what comes after a watermark, and
@@ -168,17 +184,23 @@ func (e *ear) enter(token, watermark string) bool {
 	if e.token != token || e.ended && e.err == nil || watermark != e.from && e.index(watermark) < 0 {
 		return false
 	}
+	if e.listeners == 0 && !e.idle.Stop() {
+		return false // it is just being let go
+	}
 	e.listeners++
-	e.idle.Stop()
 	return true
 }
 
-func (e *ear) leave() {
+// leave counts a listener out. It reports whether the bot said something that
+// nobody got: it came when the last listener had stopped to wait.
+func (e *ear) leave() (unheard bool) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	if e.listeners--; e.listeners == 0 {
-		e.idle.Reset(keptOpen)
+	if e.listeners--; e.listeners > 0 {
+		return false
 	}
+	e.idle.Reset(keptOpen)
+	return slices.ContainsFunc(e.batches[e.given:], func(b batch) bool { return b.bots })
 }
 
 // index returns the last batch with a watermark, -1 for none.
@@ -210,7 +232,7 @@ func (e *ear) add(b batch) (alone bool, err error) {
 	if unheard > maxUnheard {
 		return false, fault.New(fault.Unavailable, "bot-unheard", "Nobody listens to the bot any more.")
 	}
-	return e.listeners == 0 && len(b.said) > 0, nil
+	return e.listeners == 0 && b.bots, nil
 }
 
 // fail keeps why the stream ended. One that nobody needed any more is begun anew
@@ -245,13 +267,14 @@ func (e *ear) after(watermark string) (all []batch, news bool, changed <-chan st
 }
 
 // wait returns what comes after a watermark as soon as something of it is new,
-// and what there is when the time is over.
+// and what there is when the time is over, or at once where the ear is known to
+// hear.
 func (e *ear) wait(ctx context.Context, watermark string, within time.Duration) ([]batch, error) {
 	timer := time.NewTimer(within)
 	defer timer.Stop()
 	for {
 		all, news, changed, err := e.after(watermark)
-		if news || err != nil {
+		if news || err != nil || !e.dumb() {
 			return all, err
 		}
 		select {
