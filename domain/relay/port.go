@@ -72,6 +72,9 @@ type Heard struct {
 	Spoken []Spoken // in their order
 	// Watermark is after these; empty: as before.
 	Watermark string
+	// Followed says that somebody calls when the bot says more, so that nobody
+	// need wait for it.
+	Followed bool
 }
 
 // Spoken is one thing that was said in a bot's conversation.

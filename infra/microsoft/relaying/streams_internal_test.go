@@ -1,6 +1,7 @@
 package relaying
 
 import (
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -52,21 +53,21 @@ func TestWhatIsSaidToAListenerWhoLeavesIsNotLost(t *testing.T) {
 func TestAnIdleEarIsLetGo(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		gone := false
-		e := newEar(func() { gone = true })
+		var gone atomic.Bool
+		e := newEar(func() { gone.Store(true) })
 		e.leave()
 		time.Sleep(keptOpen - time.Second)
-		if !e.enter("", "") || gone {
-			t.Fatalf("gone = %t, before its time", gone)
+		if !e.enter("", "") || gone.Load() {
+			t.Fatalf("gone = %t, before its time", gone.Load())
 		}
 		time.Sleep(2 * keptOpen)
-		if e.leave(); gone {
+		if e.leave(); gone.Load() {
 			t.Error("it is let go while somebody listens")
 		}
 		time.Sleep(keptOpen)
 		synctest.Wait()
-		if !gone || e.enter("", "") {
-			t.Errorf("gone = %t, and it is entered", gone)
+		if !gone.Load() || e.enter("", "") {
+			t.Errorf("gone = %t, and it is entered", gone.Load())
 		}
 	})
 }
