@@ -287,3 +287,27 @@ func TestConversationsOfACustomer(t *testing.T) {
 		t.Errorf("conversations in another tenant = %v, %v", got, err)
 	}
 }
+
+func TestRelaysAreListedWhenTheirTimeHasCome(t *testing.T) {
+	t.Parallel()
+	h := open(t)
+	for i := range 4 {
+		h.talk(t, "bot-1", stream(i), &events.RelayStarted{Session: 1, LookAt: at(10 + i)})
+	}
+	h.talk(t, "bot-1", stream(0), &events.MessagesTaken{Session: 1, LookAt: at(20)})
+	h.talk(t, "bot-1", stream(2), &events.RelayEnded{Session: 1})
+	for sentence, c := range map[string]struct {
+		now   time.Time
+		limit int
+		want  []directory.Relay
+	}{
+		"nothing yet":       {at(10), 10, nil},
+		"at most the limit": {at(30), 1, []directory.Relay{{Stream: stream(1), LookAt: at(11)}}},
+		"not before it":     {at(13), 10, []directory.Relay{{Stream: stream(1), LookAt: at(11)}, {Stream: stream(3), LookAt: at(13)}}},
+		"all that go on":    {at(30), 10, []directory.Relay{{Stream: stream(1), LookAt: at(11)}, {Stream: stream(3), LookAt: at(13)}, {Stream: stream(0), LookAt: at(20)}}},
+	} {
+		if got, err := h.Relays(t.Context(), c.now, c.limit); err != nil || !slices.Equal(got, c.want) {
+			t.Errorf("%s = %v, %v\nwant %v", sentence, got, err, c.want)
+		}
+	}
+}

@@ -25,7 +25,7 @@ func TestNoQueryScansOrSorts(t *testing.T) {
 		meet, route, move, postpone, accept, end, eraseAll, request, progress, settle, park,
 		ofTenant, allOpen, ended, queued, here, openHere, endedHere, ofStreams, ofCustomer,
 		selectConnections, deliveriesOfTenant, deliveriesHere, deliveriesOwed, deliveriesAbout, oneDelivery, selectVersions,
-		selectOpen, selectDue, selectByCustomer,
+		selectOpen, selectDue, selectByCustomer, selectRelays, rest, leave,
 	} {
 		for _, line := range explain(t, db, sql) {
 			scans := strings.HasPrefix(line, "SCAN") && line != "SCAN escalations USING INDEX escalations_due"

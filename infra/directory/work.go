@@ -17,7 +17,7 @@ const (
 WHERE tenant = ?1 AND connection = ?2 AND open = 1 AND pos > ?3 ORDER BY pos LIMIT ?4`
 	selectDue = `SELECT tenant, stream, number, deadline FROM escalations INDEXED BY escalations_due
 WHERE open = 1 ORDER BY deadline LIMIT ?1`
-	selectRelays     = `SELECT stream, look_at FROM relays INDEXED BY relays_due ORDER BY look_at LIMIT ?1`
+	selectRelays     = `SELECT stream, look_at FROM relays INDEXED BY relays_due WHERE look_at <= ?1 ORDER BY look_at LIMIT ?2`
 	selectByCustomer = `SELECT stream FROM customers WHERE tenant = ?1 AND ref = ?2`
 )
 
@@ -95,11 +95,11 @@ type Relay struct {
 	LookAt time.Time
 }
 
-// Relays returns at most limit relays of all tenants that are to be looked at,
-// the earliest first, whether or not their time has come.
-func (d *Directory) Relays(ctx context.Context, limit int) (all []Relay, err error) {
+// Relays returns at most limit relays of all tenants that are to be looked at by
+// now, the most overdue first.
+func (d *Directory) Relays(ctx context.Context, now time.Time, limit int) (all []Relay, err error) {
 	err = d.db.Read(ctx, func(conn *sqlite.Conn) error {
-		return query(conn, selectRelays, []any{limit}, func(s *sqlite.Stmt) {
+		return query(conn, selectRelays, []any{now.UnixNano(), limit}, func(s *sqlite.Stmt) {
 			r := Relay{LookAt: sqlitedb.Instant(s.ColumnInt64(1))}
 			s.ColumnBytes(0, r.Stream[:])
 			all = append(all, r)

@@ -2,6 +2,7 @@ package system
 
 import (
 	"context"
+	"maps"
 	"sync"
 	"time"
 
@@ -43,11 +44,13 @@ func (s *System) looks(ctx context.Context) error {
 	l := &looks{System: s, places: make(chan struct{}, relays), seen: make(map[events.StreamID]seen)}
 	defer l.wg.Wait()
 	for {
-		all, err := s.Directory.Relays(ctx, lookBatch)
+		now := s.cfg.Now()
+		due, err := s.Directory.Relays(ctx, now, lookBatch)
 		if err != nil && ctx.Err() == nil {
 			s.cfg.Log.ErrorContext(ctx, "relays could not be listed", "error", err)
 		}
-		l.start(ctx, all)
+		l.forget(now)
+		l.start(ctx, due, now)
 		select {
 		case <-ctx.Done():
 			return nil
@@ -57,12 +60,8 @@ func (s *System) looks(ctx context.Context) error {
 }
 
 // start begins to look at what is due, as far as there are places.
-func (l *looks) start(ctx context.Context, all []directory.Relay) {
-	now := l.cfg.Now()
-	for _, r := range all {
-		if now.Before(r.LookAt) {
-			return // they are in order
-		}
+func (l *looks) start(ctx context.Context, due []directory.Relay, now time.Time) {
+	for _, r := range due {
 		if !l.take(r, now) {
 			continue
 		}
@@ -100,17 +99,18 @@ func (l *looks) look(ctx context.Context, r directory.Relay) {
 	l.leave(r, l.cfg.Now().Add(lookAgain))
 }
 
-// leave keeps when a relay may be looked at again, and forgets those for which
-// that says nothing any more.
+// leave keeps when a relay may be looked at again.
 func (l *looks) leave(r directory.Relay, again time.Time) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.seen[r.Stream] = seen{due: r.LookAt, again: again}
-	for stream, s := range l.seen {
-		if len(l.seen) > lookBatch && !s.busy && l.cfg.Now().After(s.again) {
-			delete(l.seen, stream)
-		}
-	}
+}
+
+// forget drops the looks that say nothing any more.
+func (l *looks) forget(now time.Time) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	maps.DeleteFunc(l.seen, func(_ events.StreamID, s seen) bool { return !s.busy && now.After(s.again) })
 }
 
 // every calls f again and again until ctx ends. What went wrong is logged.
