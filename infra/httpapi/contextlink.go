@@ -39,7 +39,7 @@ func (s *server) contextByLink(x *exchange, r *http.Request) error {
 	}
 	sum := sha256.Sum256([]byte(contextStyle))
 	x.Header().Set("Content-Security-Policy",
-		"default-src 'none'; frame-ancestors 'none'; style-src 'sha256-"+base64.StdEncoding.EncodeToString(sum[:])+"'")
+		"default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; style-src 'sha256-"+base64.StdEncoding.EncodeToString(sum[:])+"'")
 	x.body(http.StatusOK, "text/html; charset=utf-8", []byte(contextPage(v)))
 	return nil
 }
