@@ -3,6 +3,8 @@ package botauth_test
 import (
 	"context"
 	"crypto/rsa"
+	"encoding/json"
+	"io"
 	"maps"
 	"math/big"
 	"net/http"
@@ -198,4 +200,47 @@ func FuzzAdmit(f *testing.F) {
 			t.Errorf("admitted %q as %+v", sent, caller)
 		}
 	})
+}
+
+func FuzzKeySet(f *testing.F) {
+	good := jwk("k1", &pair()[0].PublicKey)
+	set, err := json.Marshal(object{"keys": []object{good}})
+	if err != nil {
+		f.Fatal(err)
+	}
+	const metadata = `{"jwks_uri":"https://login.example/keys","id_token_signing_alg_values_supported":["RS256"]}`
+	for _, seed := range []string{string(set), `{"keys":[]}`, `{"keys":[{"kty":"RSA","kid":"k1","n":"AQAB","e":"AQAB"}]}`, `{"keys":[{"kty":"RSA","kid":"k1","n":"","e":"AAAAAAAAAAAA"}]}`, `[]`, `{"keys":{}}`, `{"keys":[7,null]}`} {
+		f.Add(metadata, seed)
+	}
+	f.Add(`{"jwks_uri":7}`, string(set))
+	f.Add(`{"jwks_uri":"http://evil.example/keys"}`, string(set))
+	f.Add(`{"jwks_uri":"https:evil"}`, "")
+	s := newScene(f)
+	token := bearer(s.genuine().sign(f))
+	f.Fuzz(func(t *testing.T, metadata, keys string) {
+		login := transport(func(r *http.Request) string {
+			if r.URL.Scheme != "https" || r.URL.Host == "" {
+				t.Errorf("keys are fetched from %s", r.URL)
+			}
+			if r.URL.Path == "/openid" {
+				return metadata
+			}
+			return keys
+		})
+		v := botauth.New(botauth.Cloud{Metadata: "https://login.example/openid", Issuer: botauth.Public().Issuer}, &http.Client{Transport: login}, s.now)
+		_, err := v.Verify(t.Context(), token, appID)
+		if err == nil && !strings.Contains(keys, good["n"].(string)[:40]) && !strings.Contains(keys, `\u`) {
+			t.Errorf("%q and %q let a stranger in", metadata, keys)
+		}
+		if k := fault.KindOf(err); err != nil && k != fault.Unavailable && k != fault.Unauthenticated {
+			t.Errorf("%q and %q: %v", metadata, keys, err)
+		}
+	})
+}
+
+// transport answers every request with a body.
+type transport func(r *http.Request) string
+
+func (f transport) RoundTrip(r *http.Request) (*http.Response, error) {
+	return &http.Response{StatusCode: http.StatusOK, Header: http.Header{}, Body: io.NopCloser(strings.NewReader(f(r))), Request: r}, nil
 }
