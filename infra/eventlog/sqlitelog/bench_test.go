@@ -196,6 +196,26 @@ func BenchmarkLoad(b *testing.B) {
 	})
 }
 
+// BenchmarkReadOne reads one fact out of the middle of a stream.
+func BenchmarkReadOne(b *testing.B) {
+	for _, length := range []int{10, 1_000} {
+		b.Run(fmt.Sprintf("length=%d", length), func(b *testing.B) {
+			log := open(b, newFile(b))
+			stream := uuid.New()
+			grow(b, log, stream, length)
+			b.ReportAllocs()
+			for b.Loop() {
+				for r, err := range log.Read(b.Context(), stream, 2) {
+					if err != nil || r.Version != 2 {
+						b.Fatal(r.Version, err)
+					}
+					break
+				}
+			}
+		})
+	}
+}
+
 // BenchmarkScan reads all facts in global order, beside a statement that only
 // steps over the same rows. They are checkpointed first: of a large log, only a
 // small part is in the write-ahead log.

@@ -9,8 +9,10 @@ import (
 )
 
 // A page is what one read transaction returns. The first is small, because most
-// streams are; the largest still lets the write-ahead log be reset soon.
+// streams are; the largest still lets the write-ahead log be reset soon. Whoever
+// reads a stream from its middle mostly wants one fact.
 const (
+	oneFact   = 1
 	firstPage = 64
 	largePage = 1024
 )
@@ -35,10 +37,11 @@ func enough[T any](page []T, err error) error {
 }
 
 // pages yields what next fetches, page by page, and says in errors what was
-// read. The place of what was yielded last is where the next page begins.
-func pages[T any](ctx context.Context, what string, after int64, next fetch[T], place func(*T) int64) iter.Seq2[T, error] {
+// read. The first has a size, those after it are larger. The place of what was
+// yielded last is where the next page begins.
+func pages[T any](ctx context.Context, what string, after int64, size int, next fetch[T], place func(*T) int64) iter.Seq2[T, error] {
 	return func(yield func(T, error) bool) {
-		page, err := next(ctx, after, make([]T, 0, firstPage))
+		page, err := next(ctx, after, make([]T, 0, size))
 		for deliver(ctx, what, page, err, yield) {
 			at := place(&page[len(page)-1])
 			if cap(page) < largePage {

@@ -26,7 +26,11 @@ WHERE b.place = (SELECT place FROM places WHERE tenant = ?2 AND connection = ?3)
 
 // Read implements eventlog.Log.
 func (l *Log) Read(ctx context.Context, stream events.StreamID, from int) iter.Seq2[events.Record, error] {
-	return pages(ctx, "stream "+stream.String(), int64(from)-1, l.facts(selectOfStream, func(s *sqlite.Stmt) { s.BindBytes(2, stream[:]) }),
+	size := firstPage
+	if from > 1 {
+		size = oneFact
+	}
+	return pages(ctx, "stream "+stream.String(), int64(from)-1, size, l.facts(selectOfStream, func(s *sqlite.Stmt) { s.BindBytes(2, stream[:]) }),
 		func(r *events.Record) int64 { return int64(r.Version) })
 }
 
@@ -37,7 +41,7 @@ func (l *Log) ReadAll(ctx context.Context, after int64) iter.Seq2[events.Record,
 
 // ReadConnection implements eventlog.Feed.
 func (l *Log) ReadConnection(ctx context.Context, tenant, connection string, after int64) iter.Seq2[events.Record, error] {
-	return pages(ctx, "connection "+connection, after, l.facts(selectOfPlace, func(s *sqlite.Stmt) {
+	return pages(ctx, "connection "+connection, after, firstPage, l.facts(selectOfPlace, func(s *sqlite.Stmt) {
 		s.BindText(2, tenant)
 		s.BindText(3, connection)
 	}), func(r *events.Record) int64 { return r.Position })
@@ -52,7 +56,7 @@ type Stream struct {
 
 // Streams yields every stream, in the order in which they were begun.
 func (l *Log) Streams(ctx context.Context) iter.Seq2[Stream, error] {
-	return pages(ctx, "streams", 0, func(ctx context.Context, after int64, page []Stream) ([]Stream, error) {
+	return pages(ctx, "streams", 0, firstPage, func(ctx context.Context, after int64, page []Stream) ([]Stream, error) {
 		err := l.db.Read(ctx, func(conn *sqlite.Conn) error {
 			return query(conn, selectStreams, func(s *sqlite.Stmt) { s.BindInt64(1, after) }, func(s *sqlite.Stmt) error {
 				stream, err := l.scanStream(conn, s)
