@@ -4,8 +4,6 @@ import (
 	"context"
 	"net/http"
 
-	"handoff/domain/connection"
-	"handoff/domain/relay"
 	"handoff/events"
 	"handoff/infra/eventlog"
 	"handoff/infra/healthcheck"
@@ -33,7 +31,7 @@ func (c *Cloud) Hubs(ctx context.Context, keys *keyring.Keyring) (*providers.Pro
 	at, err := c.Microsoft(ctx)
 	o := provider.Options{HTTP: &http.Client{}, Now: c.Now, Secrets: keys, Hosts: at.Connecting}
 	if base := c.Settings.PublicURL; base != "" {
-		o.Messages = func(tenant, connection string) string { return base + "/v1/messages/" + tenant + "/" + connection }
+		o.Messages = func(tenant, connection string) string { return base + relaying.MessagesPath(tenant, connection) }
 	}
 	health := safehttp.Options{Allow: c.Settings.Allow, Timeout: c.Settings.DeliveryTimeout}
 	return providers.New(o, healthcheck.Checker{Client: safehttp.NewClient(health)}), err
@@ -45,28 +43,10 @@ type Keys interface {
 	Secret(ctx context.Context, tenant, name string) ([]byte, error)
 }
 
-// connections finds connections, as their streams have them.
-type connections struct {
-	ledger *eventlog.Ledger
-	keys   Keys
-}
-
-// state returns the state of a connection; of one that is not known, the zero
-// state.
-func (s connections) state(ctx context.Context, l relay.Link) (connection.State, error) {
-	stream, err := s.keys.StreamID(l.Tenant, events.KindConnection, l.Connection)
-	if err != nil {
-		return connection.State{}, err
-	}
-	c, err := eventlog.State(ctx, s.ledger, connection.Decider, stream)
-	c.State.Tenant = l.Tenant
-	return c.State, err
-}
-
 // Relaying returns what speaks with bots and hubs.
 func (c *Cloud) Relaying(ctx context.Context, ledger *eventlog.Ledger, keys Keys) (*relaying.Relaying, error) {
 	at, err := c.Microsoft(ctx)
 	return relaying.New(relaying.Options{
-		HTTP: &http.Client{}, Now: c.Now, Secrets: keys, Connection: connections{ledger, keys}.state, Hosts: at.Relaying,
+		HTTP: &http.Client{}, Now: c.Now, Secrets: keys, Connection: relaying.Connections{Ledger: ledger, Names: keys}.State, Hosts: at.Relaying,
 	}), err
 }

@@ -4,9 +4,6 @@ import (
 	"context"
 	"net/http"
 
-	"handoff/domain/connection"
-	"handoff/domain/fault"
-	"handoff/domain/relay"
 	"handoff/events"
 	"handoff/infra/eventlog"
 	"handoff/infra/fifo"
@@ -61,24 +58,8 @@ func (c *Cloud) OnRelay(r Relayer, front http.Handler, timers *looks.Keeper) Han
 // Messages serves the addresses at which Azure Bots post what hubs say.
 func (c *Cloud) Messages(ctx context.Context, r relaying.Receiver, ledger *eventlog.Ledger, keys Keys) (*relaying.Endpoint, error) {
 	at, err := c.Microsoft(ctx)
-	found := connections{ledger, keys}
 	return &relaying.Endpoint{
 		Verifier: botauth.New(at.Inbound, &http.Client{}, c.Now), Receiver: r, Log: c.Log,
-		Link: func(r *http.Request) (relay.Link, string, error) { return link(r, found) },
+		Link: relaying.Connections{Ledger: ledger, Names: keys}.Link,
 	}, err
-}
-
-// link returns whose address a request came to, and the application id of the
-// connection's own bot.
-func link(r *http.Request, found connections) (relay.Link, string, error) {
-	l := relay.Link{Tenant: r.PathValue("tenant"), Connection: r.PathValue("connection")}
-	nobody := fault.New(fault.NotFound, "connection-not-found", "There is no such connection.")
-	if !connection.ValidID(l.Tenant) || !connection.ValidID(l.Connection) {
-		return l, "", nobody
-	}
-	s, err := found.state(r.Context(), l)
-	if err == nil && s.ApplicationID == "" {
-		err = nobody
-	}
-	return l, s.ApplicationID, err
 }

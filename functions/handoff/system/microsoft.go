@@ -7,15 +7,12 @@ import (
 	"time"
 
 	"handoff/domain/connection"
-	"handoff/domain/fault"
 	"handoff/domain/listing"
-	domain "handoff/domain/relay"
 	"handoff/events"
 	"handoff/functions/hubwatch"
 	"handoff/functions/publishcheck"
 	"handoff/functions/relay"
 	"handoff/infra/contextlink"
-	"handoff/infra/eventlog"
 	"handoff/infra/marks"
 	"handoff/infra/microsoft/botauth"
 	"handoff/infra/microsoft/provider"
@@ -31,19 +28,29 @@ const relays = 512
 // as it is patient and then writes down what it said.
 const relayTimeout = 2 * time.Minute
 
+// How many connections to a host of Microsoft's are kept for the next request,
+// and for how long. All relays talk to the same few hosts, and one more
+// connection is a TLS handshake more.
+const (
+	keptConns = 64
+	keptFor   = 90 * time.Second
+)
+
 // microsoft is what speaks with bots and hubs of Microsoft's.
 type microsoft struct {
-	client   *http.Client
-	relaying *relaying.Relaying
-	streams  *relaying.Streams
+	client      *http.Client
+	connections relaying.Connections
+	relaying    *relaying.Relaying
+	streams     *relaying.Streams
 }
 
 // bindMicrosoft makes what provider, relay and hubwatch share.
 func (s *System) bindMicrosoft() {
 	m := &s.microsoft
-	m.client = &http.Client{Transport: new(http.Transport)}
+	m.connections = relaying.Connections{Ledger: s.Ledger, Names: s.Keyring}
+	m.client = &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: keptConns, IdleConnTimeout: keptFor}}
 	m.relaying = relaying.New(relaying.Options{
-		HTTP: m.client, Now: s.cfg.Now, Secrets: s.Keyring, Hosts: s.cfg.Microsoft.Relaying, Connection: s.connectionOf,
+		HTTP: m.client, Now: s.cfg.Now, Secrets: s.Keyring, Hosts: s.cfg.Microsoft.Relaying, Connection: m.connections.State,
 	})
 	m.streams = relaying.NewStreams(context.Background(), m.relaying, s.wake)
 }
@@ -78,28 +85,8 @@ func (s *System) bindRelay(raiser relay.Raiser) *relay.Handler {
 // messages is the address to which Azure Bots post.
 func (s *System) messages(receiver relaying.Receiver) *relaying.Endpoint {
 	return &relaying.Endpoint{
-		Verifier: botauth.New(s.cfg.Microsoft.Inbound, s.microsoft.client, s.cfg.Now), Receiver: receiver, Link: s.linkOf, Log: s.cfg.Log,
+		Verifier: botauth.New(s.cfg.Microsoft.Inbound, s.microsoft.client, s.cfg.Now), Receiver: receiver, Link: s.microsoft.connections.Link, Log: s.cfg.Log,
 	}
-}
-
-// linkOf says whose address a request came to.
-func (s *System) linkOf(r *http.Request) (domain.Link, string, error) {
-	l := domain.Link{Tenant: r.PathValue("tenant"), Connection: r.PathValue("connection")}
-	c, err := s.connectionOf(r.Context(), l)
-	if err == nil && c.ApplicationID == "" {
-		err = fault.New(fault.NotFound, "connection-not-found", "There is no such connection.")
-	}
-	return l, c.ApplicationID, err
-}
-
-func (s *System) connectionOf(ctx context.Context, l domain.Link) (connection.State, error) {
-	stream, err := s.Keyring.StreamID(l.Tenant, events.KindConnection, l.Connection)
-	if err != nil {
-		return connection.State{}, err
-	}
-	c, err := eventlog.State(ctx, s.Ledger, connection.Decider, stream)
-	c.State.Tenant = l.Tenant
-	return c.State, err
 }
 
 func (s *System) bindHubwatch(secrets hubwatch.Forgetter) *hubwatch.Rounds {
