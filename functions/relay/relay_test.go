@@ -128,6 +128,10 @@ func TestABotThatIsFollowedIsNotWaitedFor(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	w.bot.follows = true
+	w.hub.err = func() error {
+		w.wait(10 * time.Millisecond) // for its answer
+		return nil
+	}
 	w.hears(domain.Speaks, "a1", "hush")
 	w.pump()
 	w.hears(domain.Speaks, "a2", "hush")
@@ -259,6 +263,26 @@ func TestALostConversationIsBegunAnew(t *testing.T) {
 	if len(w.bot.opened) != 2 || w.bot.opened[0].UserID == "8:acs:b" || w.bot.opened[0].UserID == "" {
 		t.Errorf("conversations = %+v, want two, with a pseudonym", w.bot.opened)
 	}
+}
+
+// That nobody need wait for the lost conversation says nothing of the new one.
+func TestAConversationThatIsBegunAnewIsListenedTo(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.hears(domain.Speaks, "a1", "refund")
+	w.pump()
+	w.bot.follows = true
+	gone := true
+	w.bot.postErr = func() error {
+		if gone {
+			gone = false
+			return fault.New(fault.Gone, "direct-line-token-expired", "")
+		}
+		return nil
+	}
+	w.hears(domain.Speaks, "a2", "again")
+	w.pump()
+	w.wantSaid("You said refund", "Anything else?", "You said again", "Anything else?")
 }
 
 func TestAConversationThatIsLostWhileAnAnswerIsOwedGoesToPeople(t *testing.T) {

@@ -5,12 +5,41 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"handoff/events"
+	"handoff/infra/microsoft/activity"
 )
 
 func newEar(let func()) *ear {
 	e := &ear{changed: make(chan struct{}), listeners: 1, idle: time.AfterFunc(keptOpen, let)}
 	e.idle.Stop()
 	return e
+}
+
+func TestNobodyIsCalledForWhatTheBotDidNotSay(t *testing.T) {
+	t.Parallel()
+	for sentence, c := range map[string]struct {
+		said string
+		want bool
+	}{
+		"a message of the bot's": {`{"type":"message","from":{"id":"b"},"text":"Hello"}`, true},
+		"its hand-off":           {`{"type":"event","name":"handoff.initiate","from":{"id":"b"}}`, true},
+		"the end":                {`{"type":"endOfConversation","from":{"id":"b"}}`, true},
+		"that it is typing":      {`{"type":"typing","from":{"id":"b"}}`, false},
+		"our own message":        {`{"type":"message","from":{"id":"c"},"text":"Hi","channelData":{"handoffMark":"handoff-1-1"}}`, false},
+		"our own event":          {`{"type":"event","name":"startConversation","from":{"id":"c"}}`, false},
+	} {
+		t.Run(sentence, func(t *testing.T) {
+			t.Parallel()
+			a, err := activity.Parse([]byte(c.said))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got := speaks(events.BotSession{ConversationID: "k1", UserID: "c"}, []activity.Activity{a}); got != c.want {
+				t.Errorf("speaks = %t, want %t", got, c.want)
+			}
+		})
+	}
 }
 
 // The bot may speak between the end of a wait and the moment at which the
