@@ -122,6 +122,26 @@ func BenchmarkFind(b *testing.B) {
 	}
 }
 
+// BenchmarkRelays lists those of 10,000 relays that are due, as is done each
+// second.
+func BenchmarkRelays(b *testing.B) {
+	h := open(b)
+	var records []events.Record
+	for i := range 10_000 {
+		records = append(records, h.record(b, "default", "bot-1", events.KindConversation, stream(i), &events.RelayStarted{Session: 1, LookAt: at(i)}))
+	}
+	h.applyInBatches(b, records)
+	for _, due := range []int{0, 100, 2048} {
+		b.Run(fmt.Sprintf("due=%d", due), func(b *testing.B) {
+			for b.Loop() {
+				if all, err := h.Relays(b.Context(), at(due-1), 2048); err != nil || len(all) != due {
+					b.Fatal(len(all), err)
+				}
+			}
+		})
+	}
+}
+
 // BenchmarkRebuild measures facts per second from a log in the same file, with
 // everything in between.
 func BenchmarkRebuild(b *testing.B) {
