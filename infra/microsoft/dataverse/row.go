@@ -82,13 +82,14 @@ type query struct {
 const (
 	pageSize = 500
 	maxRows  = 10_000
+	maxPages = 200 // pages may be short, and may lead to themselves
 )
 
 // list returns all rows, page after page.
 func (c *Client) list(ctx context.Context, q query) ([]row, error) {
 	r := controlplane.Request{Method: http.MethodGet, Path: q.path, Query: q.options(), Header: http.Header{"Prefer": {q.preferences()}}}
 	var all []row
-	for {
+	for page := 1; ; page++ {
 		a, err := c.do(ctx, r)
 		if err != nil {
 			return nil, err
@@ -101,8 +102,8 @@ func (c *Client) list(ctx context.Context, q query) ([]row, error) {
 		if next == "" {
 			return all, nil
 		}
-		if len(all) >= maxRows {
-			return nil, fault.Newf(fault.TooLarge, "dataverse-too-many-rows", "Dataverse has more than %d rows of %s that fit; Handoff reads no more.", maxRows, q.path)
+		if len(all) >= maxRows || page >= maxPages {
+			return nil, fault.Newf(fault.TooLarge, "dataverse-too-many-rows", "Dataverse has more than %d rows or %d pages of %s that fit; Handoff reads no more.", maxRows, maxPages, q.path)
 		}
 		if r.Path, r.Query, err = c.follow(next); err != nil {
 			return nil, err
