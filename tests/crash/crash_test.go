@@ -2,7 +2,8 @@
 // SIGKILL at random points, also while it starts and while it stops, under bots
 // that raise escalations and try again until they are answered. Afterwards
 // everything that was acknowledged must be there exactly once: in the log, on
-// its route, and at the receiver.
+// its route, and at the receiver. The same goes for customers whose conversation
+// with a bot is relayed, where it is killed at every hop.
 //
 // Killing a process proves nothing about fsync, since the operating system
 // keeps what was written. That is the subject of package durability.

@@ -54,7 +54,7 @@ func (p Program) config(ctx context.Context) (c Config, err error) {
 		Now: p.Now, Log: p.logger(), UnsafeNoSync: p.UnsafeNoSync,
 	}
 	if s.Simulation != "" {
-		c.Watch = time.Second // nobody else's limits are used up there
+		c.Watch, c.Relay.Late = time.Second, 5*time.Second // nobody else's limits are used up there
 		c.Microsoft, err = hosts.Simulated(ctx, http.DefaultClient, s.Simulation)
 	}
 	return c, err

@@ -207,7 +207,11 @@ func (c *conversation) since(watermark string) (int, error) {
 
 // set returns the activities after the first n as an ActivitySet.
 func (c *conversation) set(n int) wire.Object {
-	return wire.Object{"activities": append([]wire.Object{}, c.activities[n:]...), "watermark": strconv.Itoa(len(c.activities))}
+	all := append([]wire.Object{}, c.activities[n:]...)
+	if c.service.repeats && len(all) > 0 {
+		all = slices.Concat(all, c.activities[:n], all)
+	}
+	return wire.Object{"activities": all, "watermark": strconv.Itoa(len(c.activities))}
 }
 
 func (d *directLine) read(w http.ResponseWriter, r *http.Request) error {

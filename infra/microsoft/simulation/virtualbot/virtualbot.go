@@ -110,6 +110,7 @@ type Service struct {
 	conversations map[string]*conversation
 	order         []string
 	tokens        map[string]*token
+	repeats       bool
 }
 
 // token lets a client into one conversation.
@@ -174,6 +175,15 @@ func (s *Service) Script(botID string, topics []Topic) {
 	if b := s.bot(func(b *Bot) bool { return b.ID == botID }); b != nil {
 		b.Topics = topics
 	}
+}
+
+// Repeat has every set of activities hold what is new, then all that came
+// before, and then what is new once more, or has that end: a client is told
+// everything at least once (documented), in whatever order.
+func (s *Service) Repeat(on bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.repeats = on
 }
 
 // ExpireTokens has all tokens expire now.
