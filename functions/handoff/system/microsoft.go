@@ -97,7 +97,9 @@ func (s *System) bindHubwatch(secrets hubwatch.Forgetter) *hubwatch.Rounds {
 }
 
 func (s *System) bindPublishcheck(bots publishcheck.Bots) *publishcheck.Handler {
-	return &publishcheck.Handler{Ledger: s.Ledger, Connections: everyConnection{s}, Bots: bots, Marks: marks.New(s.DB), Now: s.cfg.Now, Log: s.cfg.Log}
+	return &publishcheck.Handler{
+		Ledger: s.Ledger, Connections: everyConnection{s}, Bots: bots, Marks: marks.New(s.DB), Now: s.cfg.Now, Every: s.cfg.Check, Log: s.cfg.Log,
+	}
 }
 
 // relaySubscription has the relay told of facts.

@@ -17,6 +17,7 @@ import (
 	"handoff/domain/geography"
 	"handoff/domain/identity"
 	"handoff/domain/routing"
+	"handoff/functions/publishcheck"
 	"handoff/functions/relay"
 	"handoff/infra/embedded"
 	"handoff/infra/keyring"
@@ -55,6 +56,9 @@ type Config struct {
 	Relay       relay.Timing
 	// Watch is the pause between two rounds at agent hubs; 0: 10 s.
 	Watch time.Duration
+	// Check is how long it takes until it is looked again whether a connection's
+	// bot is published; 0: 15 minutes.
+	Check time.Duration
 	Now   func() time.Time
 	Log   *slog.Logger
 	// UnsafeNoSync leaves out every fsync, for the test that must notice.
@@ -75,10 +79,11 @@ type System struct {
 	microsoft microsoft
 }
 
-// The pauses between rounds.
 const (
+	// watchPause is the pause between two rounds at agent hubs.
 	watchPause = 10 * time.Second
-	checkPause = time.Minute
+	// checkRounds is in how many rounds each bot is looked at once.
+	checkRounds = 15
 )
 
 // Open opens the data directory and binds every function. Nothing is served
@@ -151,7 +156,7 @@ func (s *System) Run(asked context.Context) error {
 		"deadlines":     s.deadlines,
 		"relays":        s.looks,
 		"hubs":          s.every(cmp.Or(s.cfg.Watch, watchPause), "hubwatch", s.bound.hubwatch.Round),
-		"publish state": s.every(checkPause, "publishcheck", s.bound.publishcheck.Round),
+		"publish state": s.every(cmp.Or(s.cfg.Check, publishcheck.DefaultEvery)/checkRounds, "publishcheck", s.bound.publishcheck.Round),
 	} {
 		wg.Go(func() {
 			defer cancel()
