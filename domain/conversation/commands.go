@@ -88,7 +88,7 @@ type Erase struct {
 }
 
 // Read records that the context of an escalation is shown to whoever has a link
-// to it. Its fault is escalation-not-found.
+// to it. Its faults are escalation-not-found and context-read-too-often.
 type Read struct {
 	To
 	Fact events.ContextRead

@@ -25,9 +25,10 @@ var Decider = domain.Decider[State]{Kind: events.KindConversation, StateVersion:
 
 // What the state keeps at most.
 const (
-	MaxRequests     = 32 // request ids that are recognised again
-	MaxEarlier      = 8  // ended escalations whose answer is at hand
-	MaxFingerprints = 16 // contexts of one escalation that are recognised again
+	MaxRequests     = 32  // request ids that are recognised again
+	MaxEarlier      = 8   // ended escalations whose answer is at hand
+	MaxFingerprints = 16  // contexts of one escalation that are recognised again
+	MaxReads        = 500 // readings by links, which are facts that strangers add
 )
 
 // Status is where an escalation stands.
@@ -55,8 +56,9 @@ type State struct {
 	Erasures int          `json:"erasures,omitempty"`
 	// Sealed says that something may have been sealed since the last erasure.
 	Sealed bool `json:"sealed,omitempty"`
-	// Read is the ref of the last reading by a link.
-	Read string `json:"read,omitempty"`
+	// Read is the ref of the last reading by a link, and Reads how many there were.
+	Read  string `json:"read,omitempty"`
+	Reads int    `json:"reads,omitempty"`
 	// Relay is nil where Handoff does not stand in the conversation's way.
 	Relay *relay.State `json:"relay,omitempty"`
 }
@@ -166,7 +168,7 @@ func evolve(s State, f events.Fact) State {
 	case *events.TranscriptMissing:
 		s = s.settled(f.Number)
 	case *events.ContextRead:
-		s.Read = f.Ref
+		s.Read, s.Reads = f.Ref, s.Reads+1
 	case *events.ContextErased:
 		s = s.erased(f.Generation)
 	}

@@ -193,6 +193,9 @@ func read(s State, c Read) ([]events.Fact, error) {
 		return nil, fault.New(fault.NotFound, "escalation-not-found", "There is no such escalation.")
 	case s.Read == c.Fact.Ref:
 		return nil, nil
+	case s.Reads >= MaxReads:
+		return nil, fault.New(fault.RateLimited, "context-read-too-often",
+			"The context was read by its links more often than people do. Whoever has a key of the agent hub reads it with that.")
 	}
 	return []events.Fact{&c.Fact}, nil
 }

@@ -1,6 +1,7 @@
 package conversation_test
 
 import (
+	"fmt"
 	"testing"
 
 	eh "github.com/looplab/eventhorizon"
@@ -213,9 +214,14 @@ func TestRead(t *testing.T) {
 	read := &events.ContextRead{Number: 1, Ref: "r1", Until: at(60)}
 	raised := raise("q1", "f1").Fact
 	raised.Number = 1
+	often := []events.Fact{&raised}
+	for n := range conversation.MaxReads {
+		often = append(often, &events.ContextRead{Number: 1, Ref: fmt.Sprint(n)})
+	}
 	scenario.Run(t, conversation.Decider, map[string]scenario.Case{
 		"each reading is a fact":             {Given: []events.Fact{&raised, read}, When: reading(1, "r2"), Then: []events.Fact{&events.ContextRead{Number: 1, Ref: "r2", Until: at(60)}}},
 		"the same reading is one":            {Given: []events.Fact{&raised, read}, When: reading(1, "r1"), Nothing: true},
+		"nobody reads without end":           {Given: often, When: reading(1, "r1"), Fault: "context-read-too-often"},
 		"there is nothing to read elsewhere": {Given: []events.Fact{&raised}, When: reading(2, "r1"), Fault: "escalation-not-found"},
 	})
 }

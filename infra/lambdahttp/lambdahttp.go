@@ -49,7 +49,7 @@ func Serve(ctx context.Context, h http.Handler, e lambdaevents.APIGatewayV2HTTPR
 	}
 	out, err := w.send(r)
 	if err != nil {
-		slog.ErrorContext(ctx, "answer not sent", "method", r.Method, "path", r.URL.EscapedPath(), "error", err)
+		slog.ErrorContext(ctx, "answer not sent", "method", r.Method, "route", r.Pattern, "error", err)
 		return problem(e, http.StatusInternalServerError, "answer-too-large", "The answer is too large",
 			"The answer is larger than a Lambda function can send. Ask for less at once, or for a compressed answer with Accept-Encoding: gzip.")
 	}
