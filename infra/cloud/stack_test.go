@@ -12,8 +12,6 @@ import (
 
 // Whoever is not signed in at AWS is told so before anything is called, and not
 // where the SDK looked in vain.
-//
-//nolint:paralleltest // it sets variables of the process
 func TestAStackIsOpenedBySomebodyWhoIsSignedIn(t *testing.T) {
 	none := filepath.Join(t.TempDir(), "none")
 	for _, name := range []string{"AWS_PROFILE", "AWS_REGION", "AWS_DEFAULT_REGION", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_ENDPOINT_URL"} {
