@@ -291,6 +291,7 @@ func TestTheEmbedCodeIsTheHubs(t *testing.T) {
 		"none at all":                                  {"<p>hello</p>", "embed-code-not-found"},
 	} {
 		t.Run(sentence, func(t *testing.T) {
+			t.Parallel()
 			file := filepath.Join(t.TempDir(), "widget.html")
 			if err := os.WriteFile(file, []byte(c.code), 0o600); err != nil {
 				t.Fatal(err)
