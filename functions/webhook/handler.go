@@ -17,6 +17,7 @@ import (
 	"handoff/domain/fault"
 	"handoff/domain/identity"
 	"handoff/domain/intake"
+	"handoff/domain/publication"
 	"handoff/events"
 	"handoff/infra/eventlog"
 )
@@ -86,7 +87,17 @@ func (h *Handler) Raise(ctx context.Context, by identity.Principal, conn string,
 	if err != nil {
 		return conversation.Answer{}, fmt.Errorf("raise on connection %s: %w", conn, err)
 	}
+	h.wonder(ctx, c, done.Facts)
 	return h.answer(ctx, stream, done, raise.requestRef)
+}
+
+// wonder tells operators of an escalation by a bot that should not have talked
+// to anybody. It is routed like every other: there is a customer.
+func (h *Handler) wonder(ctx context.Context, c connected, facts []events.Fact) {
+	state := c.Publication.State
+	if len(facts) > 0 && (state == publication.Unpublished || state == publication.Deleted) {
+		h.Log.WarnContext(ctx, "escalation of a bot that is not published", "connection_id", c.ID, "state", string(state), "code", c.Publication.Code)
+	}
 }
 
 // connected is a connection with its stream.

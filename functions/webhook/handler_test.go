@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -200,5 +201,29 @@ func TestAfterTheEndComesTheNextNumberAndOldKeysKeepTheirAnswer(t *testing.T) {
 	again, err := h.Raise(t.Context(), bot, "store-bot", handOff("c-1", "Refund"), conversation.Sending{Key: "a"})
 	if err != nil || again.EscalationID != first.EscalationID || again.Status != conversation.Completed || !again.Duplicate {
 		t.Errorf("the first key got %+v (%v), want the first escalation, completed", again, err)
+	}
+}
+
+// There is a customer, whatever is wrong with the bot.
+func TestABotThatIsNotPublishedIsHeardAndTold(t *testing.T) {
+	t.Parallel()
+	b, h := ready(t)
+	var log strings.Builder
+	h.Log = slog.New(slog.NewTextHandler(&log, nil))
+	raise := func(conv string) {
+		t.Helper()
+		if a, err := h.Raise(t.Context(), bot, "store-bot", handOff(conv, "Refund"), conversation.Sending{}); err != nil || a.Queue != "refunds" {
+			t.Fatalf("answer = %+v, %v, want it routed", a, err)
+		}
+	}
+	raise("c-1")
+	if log.Len() > 0 {
+		t.Errorf("logged %s", &log)
+	}
+	b.Give("store-bot", &events.BotUnpublished{Code: "never-published"})
+	raise("c-2")
+	raise("c-2") // a repeat
+	if got := log.String(); strings.Count(got, "not published") != 1 || !strings.Contains(got, "never-published") {
+		t.Errorf("logged %s, want one warning", got)
 	}
 }

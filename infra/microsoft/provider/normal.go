@@ -184,6 +184,7 @@ func regions(r connection.Request) (connection.Request, error) {
 			return r, fault.Newf(fault.Unprocessable, "region-contradicts-address", "%s is in %s, not in %s.", place.address, shown, said).At(place.at)
 		}
 		switch {
+		case said == geography.Unknown && *place.region != "": // it stays, to be refused
 		case shown != geography.Unknown:
 			*place.region = string(shown)
 		case said != geography.Unknown:

@@ -107,6 +107,7 @@ func TestRegions(t *testing.T) {
 		"the log is in America":         {func(r *connection.Request) { r.Fact.Regions.Log = "us" }, "regions-differ"},
 		"the bot was made in America":   {func(r *connection.Request) { r.Omnichannel.BotOrganisation = "https://store-us.crm.dynamics.com" }, "regions-differ"},
 		"nobody knows where the log is": {func(r *connection.Request) { r.Fact.Regions = nil }, "region-unknown"},
+		"a region that is none":         {func(r *connection.Request) { r.Fact.Regions.Bot = "the moon" }, "region-unknown"},
 		"a region of a later day":       {func(r *connection.Request) { r.Fact.Hub.Organisation = "https://store.crm99.dynamics.com" }, "region-unknown"},
 		"of a later day, and somebody says": {func(r *connection.Request) {
 			r.Fact.Hub.Organisation = "https://store.crm99.dynamics.com"
