@@ -123,37 +123,6 @@ var feeds = map[string]func(*testing.T, eventlog.Log){
 			}
 		}
 	}),
-	"wait: one who waits hears of the next fact at once": func(t *testing.T, log eventlog.Log) {
-		w, ok := log.(waiter)
-		if !ok {
-			t.Skip("the log can't wait")
-		}
-		soon, stop := context.WithTimeout(t.Context(), 5*time.Second) // in all, for 50
-		defer stop()
-		var head eventlog.Head
-		stream := newStream()
-		for i := range 50 {
-			heard := make(chan error, 1)
-			go func() { heard <- w.Wait(soon, int64(i)) }()
-			head = MustAppend(t, log, Commit(stream, fmt.Sprint(i), head, Fact(i)))
-			if err := <-heard; err != nil {
-				t.Fatalf("Wait(%d) = %v", i, err)
-			}
-			if last, err := w.Last(t.Context()); err != nil || last != int64(i+1) {
-				t.Fatalf("Last = %d, %v, want %d", last, err, i+1)
-			}
-		}
-		if err := w.Wait(t.Context(), 5); err != nil {
-			t.Errorf("Wait for what is there = %v", err)
-		}
-		ctx, cancel := context.WithCancel(t.Context())
-		heard := make(chan error, 1)
-		go func() { heard <- w.Wait(ctx, 50) }()
-		cancel()
-		if err := <-heard; !errors.Is(err, context.Canceled) {
-			t.Errorf("Wait = %v, want %v", err, context.Canceled)
-		}
-	},
 }
 
 // followed is the one test of which there is a short form.
@@ -188,15 +157,40 @@ func following(each int) func(*testing.T, eventlog.Log) {
 	})
 }
 
-// withFeed runs a test on logs that have a feed.
-func withFeed(test func(*testing.T, eventlog.Log, eventlog.Feed)) func(*testing.T, eventlog.Log) {
-	return func(t *testing.T, log eventlog.Log) {
-		feed, ok := log.(eventlog.Feed)
-		if !ok {
-			t.Skip("the log has no feed")
+var waits = map[string]func(*testing.T, eventlog.Log){
+	"wait: one who waits hears of the next fact at once": func(t *testing.T, log eventlog.Log) {
+		w := log.(waiter)
+		soon, stop := context.WithTimeout(t.Context(), 5*time.Second) // in all, for 50
+		defer stop()
+		var head eventlog.Head
+		stream := newStream()
+		for i := range 50 {
+			heard := make(chan error, 1)
+			go func() { heard <- w.Wait(soon, int64(i)) }()
+			head = MustAppend(t, log, Commit(stream, fmt.Sprint(i), head, Fact(i)))
+			if err := <-heard; err != nil {
+				t.Fatalf("Wait(%d) = %v", i, err)
+			}
+			if last, err := w.Last(t.Context()); err != nil || last != int64(i+1) {
+				t.Fatalf("Last = %d, %v, want %d", last, err, i+1)
+			}
 		}
-		test(t, log, feed)
-	}
+		if err := w.Wait(t.Context(), 5); err != nil {
+			t.Errorf("Wait for what is there = %v", err)
+		}
+		ctx, cancel := context.WithCancel(t.Context())
+		heard := make(chan error, 1)
+		go func() { heard <- w.Wait(ctx, 50) }()
+		cancel()
+		if err := <-heard; !errors.Is(err, context.Canceled) {
+			t.Errorf("Wait = %v, want %v", err, context.Canceled)
+		}
+	},
+}
+
+// withFeed runs a test on a log that has a feed.
+func withFeed(test func(*testing.T, eventlog.Log, eventlog.Feed)) func(*testing.T, eventlog.Log) {
+	return func(t *testing.T, log eventlog.Log) { test(t, log, log.(eventlog.Feed)) }
 }
 
 // both returns the two feeds of a log in which all belongs to Connection.
