@@ -121,9 +121,16 @@ func TestEnvironments(t *testing.T) {
 
 func TestPermissionsGiveReasons(t *testing.T) {
 	t.Parallel()
-	for _, p := range dataverse.Permissions() {
-		if p.API == "" || p.Name == "" || !strings.HasSuffix(p.Reason, ".") {
-			t.Errorf("permission %+v", p)
+	for _, setUp := range []bool{true, false} {
+		makes := false
+		for _, p := range dataverse.Permissions(setUp) {
+			if p.API == "" || p.Name == "" || !strings.HasSuffix(p.Reason, ".") {
+				t.Errorf("permission %+v", p)
+			}
+			makes = makes || strings.Contains(p.Name, "prvCreateUser")
+		}
+		if makes != setUp {
+			t.Errorf("set up by Handoff = %t, may make users = %t", setUp, makes)
 		}
 	}
 }

@@ -106,9 +106,9 @@ func New(o Options) *Provider {
 // before anything is asked for.
 func Permissions(relay bool) []controlplane.Permission {
 	if !relay {
-		return dataverse.Permissions()
+		return dataverse.Permissions(false)
 	}
-	return append(append(entra.Permissions(), botservice.Permissions()...), dataverse.Permissions()...)
+	return append(append(entra.Permissions(), botservice.Permissions()...), dataverse.Permissions(true)...)
 }
 
 // credentials returns those by which Handoff calls for a connection.
