@@ -41,10 +41,12 @@ func TestARelayedConversationOnAWS(t *testing.T) {
 	c := s.visit("R. Bakker")
 	s.reads(c, greeting)
 	s.say(c, "refund please")
-	s.reads(c, "I can help with a refund. What is your order number?")
+	const question = "I can help with a refund. What is your order number?"
+	s.reads(c, question)
 	s.chill()
 	s.say(c, "A-1234")
-	s.reads(c, "Thank you. I'll connect you with somebody who can do that.", "The conversation is being transferred.")
+	s.readsAfterAKill(c, question, "Thank you. I'll connect you with somebody who can do that.")
+	s.reads(c, "The conversation is being transferred.")
 	ana, offer := s.taken(simulation.Ana, c)
 	if offer.QueueName != "Refunds" || offer.Context["HandoffQueue"] != "refunds" || offer.Context["OrderNumber"] != "A-1234" {
 		t.Errorf("Ana is offered %+v", offer)

@@ -94,6 +94,19 @@ func (s *shop) reads(c *hub.Widget, want ...string) {
 	}
 }
 
+// readsAfterAKill passes over one repeat of a message: whoever is killed between
+// sending and writing that down sends it once more.
+func (s *shop) readsAfterAKill(c *hub.Widget, said, next string) {
+	s.t.Helper()
+	m, err := c.Read(s.soon())
+	if err == nil && m.Text == said {
+		m, err = c.Read(s.soon())
+	}
+	if err != nil || m.Text != next {
+		s.t.Fatalf("the customer reads %q (%v), want %q; facts %v; the hub %+v", m.Text, err, next, s.types(), s.seen(c))
+	}
+}
+
 // seen is what the hub knows of a conversation.
 func (s *shop) seen(c *hub.Widget) hub.Conversation {
 	s.t.Helper()
