@@ -9,6 +9,7 @@ package awstest
 import (
 	"context"
 	"crypto/rand"
+	"errors"
 	"net"
 	"net/url"
 	"os"
@@ -155,7 +156,10 @@ func (e Engine) table(tb testing.TB, in *dynamodb.CreateTableInput) string {
 	tb.Helper()
 	client := dynamodb.NewFromConfig(e.Config())
 	in.BillingMode = types.BillingModePayPerRequest
-	if _, err := client.CreateTable(tb.Context(), in); err != nil {
+	_, err := client.CreateTable(tb.Context(), in)
+	// The name is random, so a table that is there is ours: the SDK asked again
+	// because an answer was lost.
+	if _, ours := errors.AsType[*types.ResourceInUseException](err); err != nil && !ours {
 		tb.Fatal(err)
 	}
 	tb.Cleanup(func() {
