@@ -1,7 +1,6 @@
 package e2e_test
 
 import (
-	"fmt"
 	"slices"
 	"testing"
 
@@ -51,18 +50,7 @@ func TestARelayedConversationOnAWS(t *testing.T) {
 	if offer.QueueName != "Refunds" || offer.Context["HandoffQueue"] != "refunds" || offer.Context["OrderNumber"] != "A-1234" {
 		t.Errorf("Ana is offered %+v", offer)
 	}
-	id := fmt.Sprint(offer.Context["HandoffEscalationId"])
-	s.linked(fmt.Sprint(offer.Context["HandoffContextUrl"]), id)
-	s.status(id, "accepted")
-	if err := ana.Say(c.ID(), "Yes. I'll send your money back."); err != nil {
-		t.Fatal(err)
-	}
-	s.reads(c, "Ana de Wit has joined the conversation.", "Yes. I'll send your money back.")
-	if err := ana.End(c.ID()); err != nil {
-		t.Fatal(err)
-	}
-	s.status(id, "completed")
-	s.told("accepted", "completed")
+	s.helped(ana, offer, c)
 	s.eventually("the relay ends", func() bool { return slices.Contains(s.types(), "RelayEnded") })
 	for _, hop := range []string{"RouteConfirmed", "HumanAgentJoined", "ContextRead", "BotTold"} {
 		if !slices.Contains(s.types(), hop) {

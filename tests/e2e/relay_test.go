@@ -165,18 +165,7 @@ func TestARelayedConversationFromEndToEnd(t *testing.T) {
 			t.Errorf("context variable %s = %v, want %v", name, offer.Context[name], want)
 		}
 	}
-	id := fmt.Sprint(offer.Context["HandoffEscalationId"])
-	s.linked(fmt.Sprint(offer.Context["HandoffContextUrl"]), id)
-	s.status(id, "accepted")
-	if err := ana.Say(c.ID(), "Yes. I'll send your money back."); err != nil {
-		t.Fatal(err)
-	}
-	s.reads(c, "Ana de Wit has joined the conversation.", "Yes. I'll send your money back.")
-	if err := ana.End(c.ID()); err != nil {
-		t.Fatal(err)
-	}
-	s.status(id, "completed")
-	s.told("accepted", "completed")
+	s.helped(ana, offer, c)
 	hops := []string{
 		"RelayStarted", "BotConversationOpened", "MessagesTaken", "MessageRelayed", "EscalationRaised", "EscalationRouted", "HubCommanded",
 		"EscalationQueued", "RouteConfirmed", "EscalationAccepted", "HumanAgentJoined", "ContextRead", "EscalationCompleted", "BotTold", "RelayEnded",
@@ -189,6 +178,24 @@ func TestARelayedConversationFromEndToEnd(t *testing.T) {
 		}
 	}
 	s.whole()
+}
+
+// helped has a human agent read the context by its link, answer the customer in
+// the widget, and end the conversation, and the bot told of it.
+func (s *shop) helped(ana *hub.Desk, offer hub.Conversation, c *hub.Widget) {
+	s.t.Helper()
+	id := fmt.Sprint(offer.Context["HandoffEscalationId"])
+	s.linked(fmt.Sprint(offer.Context["HandoffContextUrl"]), id)
+	s.status(id, "accepted")
+	if err := ana.Say(c.ID(), "Yes. I'll send your money back."); err != nil {
+		s.t.Fatal(err)
+	}
+	s.reads(c, "Ana de Wit has joined the conversation.", "Yes. I'll send your money back.")
+	if err := ana.End(c.ID()); err != nil {
+		s.t.Fatal(err)
+	}
+	s.status(id, "completed")
+	s.told("accepted", "completed")
 }
 
 // told waits until the bot knows these states of its escalation.
